@@ -1,0 +1,66 @@
+# `make demo` and `make test` are the two commands; each does all its own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The newer interpreters the quick tests run under as well, where they are found.
+NEWER := 3.12 3.13
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint types format migrations
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+demo: $(VENV)/installed
+	@$(BIN)/python manage.py demo $(ARGS)
+
+# pytest runs last: its closing line is the last one of the whole.
+test: lint types $(NEWER:%=test-on-%) test-on-postgres
+	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/installed-dev
+	$(BIN)/mypy
+
+# The tests' settings: a clone has no keys of its own.
+migrations: $(VENV)/installed-dev
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations
+
+test-on-postgres: $(VENV)/installed-dev
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m django_db
+
+# pyenv finds an interpreter that is installed but not selected.
+test-on-%:
+	@python=$$(python$* -c 'import sys; print(sys.executable)' 2>/dev/null \
+	    || PYENV_VERSION=$$(pyenv latest $* 2>/dev/null) python$* -c 'import sys; print(sys.executable)' 2>/dev/null); \
+	if [ -z "$$python" ]; then \
+	    echo "Python $* not found: nothing was tested under it."; \
+	else \
+	    $(MAKE) --no-print-directory VENV=$(VENV)/python$* PYTHON="$$python" quick-test; \
+	fi
+
+.PHONY: quick-test
+quick-test: $(VENV)/installed-dev
+	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto -m 'not slow' -p no:cacheprovider
+
+$(VENV)/made:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found. Install Python 3.11 or newer, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "AlumniSync needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Say where a newer one is: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) can't make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed: requirements.txt | $(VENV)/made
+	$(BIN)/python $(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+# The demo finds its own requirements installed as well.
+$(VENV)/installed-dev: requirements-dev.txt requirements.txt | $(VENV)/made
+	$(BIN)/python $(PIP_INSTALL) -r requirements-dev.txt
+	@touch $(VENV)/installed $@
