@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from connectors.models import Connection, Cursor, FeedRow, RemoteRecord, SeenField
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Pages to look at. Nothing is added, edited or deleted here, whatever permissions somebody has."""
+
+    # Counting a table of millions takes longer than showing a page of it.
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnlyAdmin):
+    list_display = ("name", "system", "checked_at", "attention")
+    list_filter = ("system",)
+    search_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Connection]:
+        # Not even read: a page never needs a secret, nor the key to decrypt it.
+        connections: models.QuerySet[Connection] = super().get_queryset(request)
+        return connections.defer("secrets")
+
+
+@admin.register(Cursor)
+class CursorAdmin(ReadOnlyAdmin):
+    list_display = ("connection", "object_type", "list_count", "polled_at", "list_verdict")
+    list_select_related = ("connection",)
+    search_fields = ("connection__name", "object_type")
+
+
+@admin.register(RemoteRecord)
+class RemoteRecordAdmin(ReadOnlyAdmin):
+    list_display = ("remote_id", "cursor", "modified_there", "landed_at", "gone_at", "problem")
+    list_select_related = ("cursor__connection",)
+    search_fields = ("remote_id__exact",)
+
+
+@admin.register(FeedRow)
+class FeedRowAdmin(ReadOnlyAdmin):
+    list_display = ("change_id", "remote_id", "cursor", "landed_at", "outcome", "acknowledged_at")
+    list_select_related = ("cursor__connection",)
+    search_fields = ("change_id__exact", "remote_id__exact")
+
+
+@admin.register(SeenField)
+class SeenFieldAdmin(ReadOnlyAdmin):
+    list_display = ("name", "cursor", "seen", "filled", "first_seen_at")
+    list_select_related = ("cursor__connection",)
+    search_fields = ("name",)

@@ -1,0 +1,132 @@
+"""What we keep of other systems: the connections, how far polling got, and the records last seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+from connectors.base import Connector, SecretField
+from connectors.encryption import SecretsField
+from connectors.packing import PackedField
+from connectors.registry import connectors
+
+
+class Connection(models.Model):
+    """One configured account at a system."""
+
+    name = models.CharField(max_length=100, unique=True)
+    system = models.CharField(max_length=50)
+    settings = models.JSONField(default=dict, blank=True)
+    secrets = SecretsField(default=dict, blank=True, editable=False)
+    identity = models.JSONField(default=dict, blank=True, editable=False, help_text="Who we were there at the first check.")
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    attention = models.TextField(blank=True, editable=False, help_text="What a person must do before it works again.")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def open(self) -> Connector:
+        """A connector with this connection's settings, defaults and secrets."""
+        kind = connectors()[self.system]
+        return kind({**setting_defaults(kind), **self.settings, **self.secrets})
+
+
+def setting_defaults(kind: type[Connector]) -> dict[str, Any]:
+    """What a system's settings are where nothing else was said."""
+    return {
+        name: field.initial() if callable(field.initial) else field.initial
+        for name, field in kind.Settings.base_fields.items()
+        if not isinstance(field, SecretField)
+    }
+
+
+class Cursor(models.Model):
+    """How far polling of one object type of a connection got, and the last change number given there."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="cursors")
+    object_type = models.CharField(max_length=200)
+    position = models.JSONField(null=True, blank=True)
+    fields = models.JSONField(default=list, blank=True, help_text="The fields asked for by the last poll.")
+    narrow = models.TextField(blank=True, help_text="The filter of the last poll, in the system's own language.")
+    change_no = models.BigIntegerField(default=0)
+    accepted_count = models.IntegerField(null=True, blank=True, help_text="Length of the last list that was let through.")
+    list_count = models.IntegerField(null=True, blank=True, help_text="Length of the last complete list.")
+    list_verdict = models.TextField(blank=True, help_text="Why the last complete list is not believed, in words.")
+    poll_started_at = models.DateTimeField(null=True, blank=True, help_text="When the last finished poll began.")
+    polled_at = models.DateTimeField(null=True, blank=True, help_text="When the last finished poll ended.")
+    poll_was_whole = models.BooleanField(default=False, help_text="The last finished poll brought a complete list.")
+
+    class Meta:
+        ordering = ["connection", "object_type"]
+        constraints = [models.UniqueConstraint(fields=["connection", "object_type"], name="one_cursor_per_object_type")]
+
+    def __str__(self) -> str:
+        return f"{self.connection}: {self.object_type}"
+
+
+class RemoteRecord(models.Model):
+    """A record as we last saw it, with only the fields that syncs ask for."""
+
+    cursor = models.ForeignKey(Cursor, on_delete=models.PROTECT, related_name="records")
+    remote_id = models.CharField(max_length=255)
+    values = PackedField(default=dict, editable=False)
+    fingerprint = models.BinaryField(max_length=16, editable=False)
+    change_no = models.BigIntegerField()
+    version = models.CharField(max_length=255, blank=True)
+    created_there = models.DateTimeField(null=True, blank=True)
+    modified_there = models.DateTimeField(null=True, blank=True)
+    field_times = PackedField(default=dict, editable=False)
+    problem = models.TextField(blank=True, help_text="Why it could not be read, in words.")
+    missed = models.PositiveSmallIntegerField(default=0, help_text="Complete lists in a row without it.")
+    gone_at = models.DateTimeField(null=True, blank=True)
+    merged_into = models.CharField(max_length=255, blank=True)
+    landed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["cursor", "remote_id"]
+        constraints = [models.UniqueConstraint(fields=["cursor", "remote_id"], name="one_row_per_record")]
+        indexes = [models.Index(fields=["cursor", "change_no"], name="changes_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.cursor.object_type} {self.remote_id}"
+
+
+class FeedRow(models.Model):
+    """One row of a feed of changes, kept until its outcome is stored and acknowledged."""
+
+    cursor = models.ForeignKey(Cursor, on_delete=models.PROTECT, related_name="feed_rows")
+    change_id = models.CharField(max_length=100)
+    remote_id = models.CharField(max_length=255, blank=True, help_text="The person it speaks of, where it says so.")
+    values = PackedField(default=dict, editable=False)
+    landed_at = models.DateTimeField()
+    outcome = models.CharField(max_length=20, blank=True)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["cursor", "id"]
+        constraints = [models.UniqueConstraint(fields=["cursor", "change_id"], name="one_row_per_change")]
+        indexes = [models.Index(fields=["cursor", "remote_id"], name="rows_of_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.cursor.object_type} {self.change_id}"
+
+
+class SeenField(models.Model):
+    """A field that records of an object type were seen to have, and how often it was filled; no values."""
+
+    cursor = models.ForeignKey(Cursor, on_delete=models.CASCADE, related_name="seen_fields")
+    name = models.CharField(max_length=255)
+    seen = models.BigIntegerField(default=0)
+    filled = models.BigIntegerField(default=0)
+    first_seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["cursor", "name"]
+        constraints = [models.UniqueConstraint(fields=["cursor", "name"], name="one_row_per_seen_field")]
+
+    def __str__(self) -> str:
+        return self.name

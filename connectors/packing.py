@@ -1,0 +1,53 @@
+"""Values of records as compressed bytes of JSON: small, fast to write, and closed to SQL."""
+
+from __future__ import annotations
+
+import zlib
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from django.db import models
+
+from connectors.records import MISSING
+
+if TYPE_CHECKING:
+    _BinaryField = models.BinaryField[Any, Any]
+else:
+    _BinaryField = models.BinaryField
+
+FASTEST = 1
+
+
+def pack(value: Any) -> bytes:
+    """Bytes for the database. Raises TypeError for what JSON can't say (a lone surrogate among it)."""
+    if value is MISSING:
+        return b""
+    return zlib.compress(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), FASTEST)
+
+
+def unpack(data: bytes | memoryview) -> Any:
+    """The inverse of `pack`."""
+    return orjson.loads(zlib.decompress(data)) if len(data) else MISSING
+
+
+def fingerprint(values: dict[str, Any]) -> bytes:
+    """16 bytes that tell whether a record's values differ. Raises TypeError like `pack`."""
+    return blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+
+
+class PackedField(_BinaryField):
+    """A JSON value kept as packed bytes; MISSING survives, SQL NULL is None."""
+
+    def from_db_value(self, value: bytes | memoryview | None, *args: object) -> Any:
+        return None if value is None else unpack(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        return None if value is None and self.null else pack(value)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        packed = value if prepared else self.get_prep_value(value)
+        return None if packed is None else connection.Database.Binary(packed)
+
+    def to_python(self, value: Any) -> Any:
+        return value

@@ -1,0 +1,96 @@
+"""How Salesforce describes its objects, in our words. Pure.
+
+https://developer.salesforce.com/docs/platform/api-rest/guide/resources-sobject-describe.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.records import Field, ObjectType
+
+BATCH = 200
+"""Records in one call of /composite/sobjects."""
+VOLATILE = frozenset(
+    {
+        "SystemModstamp",
+        "LastModifiedDate",
+        "LastModifiedById",
+        "LastActivityDate",
+        "LastReferencedDate",
+        "LastViewedDate",
+        "LastCURequestDate",
+        "LastCUUpdateDate",
+    }
+)
+KINDS = {
+    "boolean": "yes_no",
+    "currency": "money",
+    "date": "date",
+    "datetime": "datetime",
+    "double": "number",
+    "email": "email",
+    "int": "number",
+    "long": "number",
+    "percent": "number",
+    "phone": "phone",
+    "picklist": "choice",
+    "url": "url",
+}
+TEXTS = frozenset({"string", "textarea", "combobox", "encryptedstring", "id", "reference"})
+PLACES = {"country": "country", "countrycode": "country", "state": "state", "statecode": "state"}
+
+
+def object_type_of(described: Mapping[str, Any]) -> ObjectType:
+    """An object with its fields, from the answer to its describe call."""
+    return ObjectType(
+        described["name"],
+        described.get("labelPlural") or described.get("label") or described["name"],
+        fields=tuple(_field(field) for field in described["fields"]),
+        can_create=bool(described.get("createable")),
+        can_update=bool(described.get("updateable")),
+        findable=frozenset(field["name"] for field in described["fields"] if field.get("filterable")),
+        batch_read=BATCH,
+        create_by_key=True,
+        volatile=VOLATILE,
+    )
+
+
+def outline_of(listed: Mapping[str, Any]) -> ObjectType:
+    """An object from the list of all: its fields are not asked for before somebody chooses it."""
+    return ObjectType(
+        listed["name"],
+        listed.get("labelPlural") or listed.get("label") or listed["name"],
+        fields_known=False,
+        can_create=bool(listed.get("createable")),
+        can_update=bool(listed.get("updateable")),
+        findable=None,
+        batch_read=BATCH,
+        create_by_key=True,
+        volatile=VOLATILE,
+    )
+
+
+def _field(described: Mapping[str, Any]) -> Field:
+    type = str(described.get("type", ""))
+    is_createable = bool(described.get("createable"))
+    return Field(
+        described["name"],
+        described.get("label") or described["name"],
+        type,
+        _kind(described["name"], type),
+        length=described.get("length") or None,
+        required=is_createable and not described.get("nillable") and not described.get("defaultedOnCreate"),
+        options=tuple(option["value"] for option in described.get("picklistValues") or () if option.get("active")),
+        writable=is_createable or bool(described.get("updateable")),
+        unique=bool(described.get("unique") or described.get("idLookup")),
+    )
+
+
+def _kind(name: str, type: str) -> str:
+    """MailingState, OtherCountryCode and their like are places, whether picklists or text."""
+    place = next((kind for word, kind in PLACES.items() if name.lower().endswith(word)), "")
+    if place and type in ("picklist", "string"):
+        return place
+    return KINDS.get(type, "text" if type in TEXTS else "")
