@@ -1,0 +1,158 @@
+"""What a version says, as plain values in the setup file's words: what is compared, copied and dumped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.db import models
+from django.db.models import Max
+
+from connectors.models import Connection
+from mappings.models import FieldMapping, MappingVersion, Sync, SyncSide, ValueMap
+
+Plain = dict[str, Any]
+
+HEAD_WORDS = ("state", "schedule", "time_zone", "alerts", "tolerance", "guards")
+SIDE_WORDS = (
+    "connection",
+    "object",
+    "key_field",
+    "create",
+    "on_create",
+    "scope",
+    "filter",
+    "gone",
+    "several",
+)
+PAIR_WORDS = (
+    *("left", "right", "kind", "to_left", "to_right", "conflict", "first_meeting", "on_blank", "on_invalid"),
+    *("default", "keep_old", "group", "region", "currency", "restricted_when", "value_map"),
+    *("read_left", "write_left", "read_right", "write_right"),
+)
+MAP_WORDS = ("unmapped", "pairs", "default")
+ATTRIBUTES = {"object": "object_type", "filter": "narrow", "default": "defaults"}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A version's rules.
+
+    sides        "left" and "right" → SIDE_WORDS, with the connection's name
+    match        [[left fields], [right fields]] in order
+    pilot        record ids, sorted
+    pairs        "left|right" → PAIR_WORDS, with the value map's name
+    value_maps   name → MAP_WORDS
+    """
+
+    sides: dict[str, Plain] = field(default_factory=dict)
+    match: list[list[list[str]]] = field(default_factory=list)
+    pilot: list[str] = field(default_factory=list)
+    pairs: dict[str, Plain] = field(default_factory=dict)
+    value_maps: dict[str, Plain] = field(default_factory=dict)
+
+    def without_unused_maps(self) -> Contents:
+        """The same with only the value maps that a pair uses: all that a setup file says."""
+        used = {pair["value_map"] for pair in self.pairs.values()}
+        return replace(self, value_maps={name: each for name, each in self.value_maps.items() if name in used})
+
+    def parts(self) -> dict[str, Plain]:
+        """The same under names for people, each part with its settings, ready to be compared."""
+        return {
+            "": {"match": self.match, "pilot": self.pilot},
+            **{f"{side} side": settings for side, settings in self.sides.items()},
+            **{pair_label(pair): pair for pair in self.pairs.values()},
+            **{f"value map {name}": settings for name, settings in self.value_maps.items()},
+        }
+
+
+def pair_label(pair: Plain) -> str:
+    return f"field pair {pair['left']} ↔ {pair['right']}"
+
+
+def pair_key(left: str, right: str) -> str:
+    """What a pair is known by in bases and changes."""
+    return f"{left}|{right}"
+
+
+def defaults_of(model: type[models.Model], words: Sequence[str]) -> Plain:
+    """What each setting is where the file says nothing."""
+    return {word: default_of(model, ATTRIBUTES.get(word, word)) for word in words}
+
+
+def default_of(model: type[models.Model], name: str) -> Any:
+    """What a column holds where nothing else is said."""
+    column = model._meta.get_field(name)
+    return _plain(column.get_default()) if isinstance(column, models.Field) else ""
+
+
+def _plain(value: Any) -> Any:
+    # Enumerations and countries are stored and dumped as the texts they stand for.
+    return value if isinstance(value, dict | list | bool | int) else "" if value is None else str(value)
+
+
+def plain_row(row: models.Model, words: Sequence[str]) -> Plain:
+    """A row's settings by the file's words; a foreign key as the name of what it points to."""
+    return {word: _plain(getattr(row, ATTRIBUTES.get(word, word))) for word in words}
+
+
+def contents_of(version: MappingVersion) -> Contents:
+    """What a version says now."""
+    return Contents(
+        sides={row.side: plain_row(row, SIDE_WORDS) for row in version.sides.select_related("connection")},
+        match=version.match,
+        pilot=sorted(version.pilot),
+        pairs={
+            pair_key(row.left, row.right): plain_row(row, PAIR_WORDS) | {"value_map": _map_name(row)}
+            for row in version.field_mappings.select_related("value_map")
+        },
+        value_maps={row.name: plain_row(row, MAP_WORDS) for row in version.value_maps.all()},
+    )
+
+
+def _map_name(row: FieldMapping) -> str:
+    return row.value_map.name if row.value_map else ""
+
+
+def store(sync: Sync, contents: Contents, *, by: str = "") -> MappingVersion:
+    """A new draft version of the sync with these contents. Call it inside a transaction."""
+    # The lock keeps two people who save at once from giving out one number twice.
+    Sync.objects.select_for_update().get(pk=sync.pk)
+    last = sync.versions.aggregate(last=Max("number"))["last"] or 0
+    version = sync.versions.create(number=last + 1, match=contents.match, pilot=contents.pilot, created_by=by)
+    _store_sides(version, contents)
+    _store_pairs(version, contents)
+    return version
+
+
+def _store_sides(version: MappingVersion, contents: Contents) -> None:
+    names = {settings["connection"] for settings in contents.sides.values()}
+    found = {connection.name: connection for connection in Connection.objects.filter(name__in=names)}
+    SyncSide.objects.bulk_create(
+        SyncSide(
+            version=version,
+            side=side,
+            **_attributes(settings | {"connection": found[settings["connection"]]}),
+        )
+        for side, settings in contents.sides.items()
+    )
+
+
+def _store_pairs(version: MappingVersion, contents: Contents) -> None:
+    maps = {
+        name: ValueMap.objects.create(version=version, name=name, **_attributes(settings))
+        for name, settings in contents.value_maps.items()
+    }
+    FieldMapping.objects.bulk_create(
+        FieldMapping(
+            version=version,
+            position=position,
+            **_attributes(pair | {"value_map": maps[pair["value_map"]] if pair["value_map"] else None}),
+        )
+        for position, pair in enumerate(contents.pairs.values())
+    )
+
+
+def _attributes(settings: Plain) -> Plain:
+    return {ATTRIBUTES.get(word, word): value for word, value in settings.items()}
