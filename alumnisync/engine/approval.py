@@ -1,0 +1,83 @@
+"""Carrying out a plan some time after it was shown: only what is still as it was shown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from alumnisync.engine.context import Context, chunks
+from alumnisync.engine.units import SIDES
+from alumnisync.models import ChangeRecord, FieldChange, Member
+from connectors.models import RemoteRecord
+from connectors.records import MISSING
+from mappings import paths
+from mappings.rules import Side
+from mappings.translate import raw_equal, same
+
+State = ChangeRecord.State
+MOVED = "It changed after it was shown; the next run looks at it again."
+
+
+def drop_what_moved(ctx: Context, upto: Mapping[Side, int]) -> None:
+    """Let the held part of the approved plan through, and drop changes of people who moved since it was made."""
+    held = ctx.run.changes.filter(state=State.HELD)
+    held.update(state=State.PLANNED, guard="", reason="")
+    moved: set[int] = set()
+    for side in SIDES:
+        shown_to = ctx.run.planned_to.get(side.value, 0)
+        records = RemoteRecord.objects.filter(
+            cursor=ctx.ends[side].cursor, change_no__gt=shown_to, change_no__lte=upto[side]
+        )
+        moved.update(Member.objects.filter(sync=ctx.sync, record__in=records).values_list("link_id", flat=True))
+    for links in chunks(sorted(moved)):
+        with transaction.atomic():
+            _drop(ctx, links)
+        ctx.beat()
+
+
+def _drop(ctx: Context, links: list[int]) -> None:
+    changes = ctx.run.changes.filter(link_id__in=links, state=State.PLANNED).select_related("record", "source")
+    records: dict[int, dict[Side, RemoteRecord]] = defaultdict(dict)
+    for member in Member.objects.filter(link_id__in=links).select_related("record"):
+        records[member.link_id][Side(member.side)] = member.record
+    fields: dict[int, list[FieldChange]] = defaultdict(list)
+    for row in FieldChange.objects.filter(change__in=changes):
+        fields[row.change_id].append(row)
+    dropped = [
+        change.pk for change in changes
+        if change.link_id and not _stands(ctx, change, fields[change.pk], records[change.link_id])
+    ]  # fmt: skip
+    ChangeRecord.objects.filter(pk__in=dropped).update(state=State.DROPPED, reason=MOVED, finished_at=timezone.now())
+
+
+def _stands(ctx: Context, change: ChangeRecord, rows: list[FieldChange], records: Mapping[Side, RemoteRecord]) -> bool:
+    """Whether both sides still hold what the change was planned from."""
+    if any(not ctx.takes_part(side, record) for side, record in records.items()):
+        return False
+    if change.kind == ChangeRecord.Kind.SETTLE:
+        return all(
+            _holds(ctx, pair, Side(side), records, raw)
+            for pair, entry in change.settles.items()
+            for side, raw in entry.items()
+            if side in set(SIDES)
+        )
+    target = Side(change.side)
+    return all(
+        (row.before is MISSING or target not in records or _holds(ctx, row.pair, target, records, row.before))
+        and _holds(ctx, row.pair, target.other, records, row.source)
+        for row in rows
+        if row.pair
+    )
+
+
+def _holds(ctx: Context, pair: str, side: Side, records: Mapping[Side, RemoteRecord], raw: Any) -> bool:
+    translator = ctx.planner.translators[pair]
+    now = translator.read(side, records[side].values)
+    if now.is_missing or raw is MISSING:
+        return True
+    expected = translator.read_raw(side, raw)
+    return raw_equal(paths.get(records[side].values, translator.pair.paths[side]), raw) or same(now, expected)

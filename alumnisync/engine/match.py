@@ -1,0 +1,296 @@
+"""Match records that are not linked yet: propose links, or ask a person. Speaks to no system.
+
+First the keys of whatever changed are stored, then everybody undecided is decided about together with all who
+share a key with them. One transaction a chunk; run again after any interruption it ends the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from alumnisync.engine.identity import CROWD, Decision, Knot, Pairing, decide
+from alumnisync.engine.key_index import CHUNK, changed, index
+from alumnisync.engine.keys import IdentityRule, Reader, identity_rules
+from alumnisync.engine.neighbours import Neighbourhood, Question, gather
+from alumnisync.models import ChangeRecord, Link, Match, MatchKey, Member, SyncRun
+from connectors.models import Cursor, RemoteRecord
+from mappings.models import Sync
+from mappings.rules import Rules, Side
+
+InScope = Callable[[Side, RemoteRecord], bool]
+Asked = Match.candidates.through
+WITHDRAWN = "A link that was proposed for it no longer holds."
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What matching came to: links proposed, questions open, sentences on keys that too many hold."""
+
+    linked: int
+    matches: int
+    ignored_keys: list[str]
+
+
+def match(
+    run: SyncRun,
+    rules: Rules,
+    cursors: Mapping[Side, Cursor],
+    upto: Mapping[Side, int],
+    *,
+    in_scope: InScope,
+    canonical: Callable[[Side, str], Reader],
+    beat: Callable[[], None],
+) -> Matched:
+    """Propose links and ask questions, for what changed up to `upto` and what was left unfinished.
+
+    in_scope: who takes part, the pilot apart; canonical: how values of a path are read to be compared;
+    beat: called after each chunk. Raises nothing of its own.
+    """
+    found = identity_rules(run.sync_id, rules)
+    for side in Side:
+        index(run.sync, side, cursors[side], upto[side], found, canonical, beat)
+    _close_answered(run.sync)
+    sides = {cursors[side].pk: side for side in Side}
+    matching = _Matching(run, found, sides, rules.pilot, in_scope)
+    for side in Side:
+        for ids in _slices(_undecided(run.sync, side, cursors[side], upto[side])):
+            matching.take(side, ids)
+            beat()
+    return Matched(matching.linked, matching.matches, matching.ignored_keys())
+
+
+def unmatched(
+    sync: Sync, side: Side, rules: Rules, cursor: Cursor, upto: int, *, in_scope: InScope
+) -> Iterator[list[RemoteRecord]]:
+    """After `match`: chunks of a side's records that are nobody on the other side: they may be created.
+
+    Left out is who is linked, proposed, asked about, ignored by a person, gone, unreadable, out of scope or
+    pilot, and whose key field holds an id already, unless a person said that it is new.
+    """
+    for ids in _slices(_undecided(sync, side, cursor, upto)):
+        records = [
+            record
+            for record in _nobodies(sync, side, ids)
+            if (not rules.pilot or record.remote_id in rules.pilot) and in_scope(side, record)
+        ]
+        if records:
+            yield records
+
+
+class _Matching:
+    """Decides chunk by chunk; what was decided once in a run is settled for the chunks after it."""
+
+    def __init__(
+        self,
+        run: SyncRun,
+        rules: Sequence[IdentityRule],
+        sides: Mapping[int, Side],
+        pilot: Set[str],
+        in_scope: InScope,
+    ) -> None:
+        self.run = run
+        self.rules = rules
+        self.sides = sides
+        self.pilot = pilot
+        self.in_scope = in_scope
+        self.settled: set[int] = set()
+        self.ignored: set[tuple[str, bytes]] = set()
+        self.linked = 0
+        self.matches = 0
+
+    def take(self, side: Side, ids: Iterable[int]) -> None:
+        """Decide about these records of a side and store it, in one transaction."""
+        start = [pk for pk in ids if pk not in self.settled]
+        if not start:
+            return
+        with transaction.atomic():
+            found = gather(self.run.sync, start)
+            decision = self._decide(found)
+            fresh = found.records.keys() - found.far - self.settled
+            _store_links(self.run, decision, found, fresh)
+            self._store_questions(decision.knots, found, fresh, set(start))
+        self.settled |= fresh
+        self.ignored |= decision.ignored
+        self.linked += len(decision.links)
+        self.matches += len(decision.knots)
+
+    def ignored_keys(self) -> list[str]:
+        """Sentences for people, without the values."""
+        counts = Counter(name for name, _ in self.ignored)
+        return [
+            f"{rule.label}: {counts[rule.name]} value(s) are held by more than {CROWD} records each. "
+            "They linked nobody; correct them where they are placeholders."
+            for rule in self.rules
+            if counts[rule.name]
+        ]
+
+    def _decide(self, found: Neighbourhood) -> Decision:
+        return decide(
+            found.candidates(self.sides, self._is_blocked, self.pilot),
+            self.rules,
+            chosen=found.pairs_chosen(self.sides),
+            refused=found.pairs_refused(),
+            crowded=found.crowded,
+        )
+
+    def _store_questions(self, knots: Iterable[Knot], found: Neighbourhood, fresh: Set[int], start: Set[int]) -> None:
+        """Ask; a question that still holds stays the same row, one that doesn't is closed."""
+        rows = {one.row.record_id: one for one in found.questions if one.row.state != Match.State.CLOSED}
+        asked: dict[int, Knot] = {}
+        for knot in knots:
+            open_ = [pk for pk in knot.waiting if pk in rows and rows[pk].row.state == Match.State.OPEN]
+            asked[min(open_ or knot.waiting & start or knot.waiting)] = knot
+        kept = {pk for pk in asked if pk in rows and rows[pk].row.state == Match.State.OPEN}
+        over = [
+            one.row.pk
+            for pk, one in rows.items()
+            if pk not in kept and (pk in asked or (one.row.state == Match.State.OPEN and pk in fresh))
+        ]
+        _close(over + [one.row.pk for one in found.lapsed()])
+        _reword([(rows[pk], asked[pk]) for pk in sorted(kept)])
+        sides = {pk: self.sides[found.records[pk].cursor_id] for pk in asked}
+        _ask(self.run, {pk: knot for pk, knot in asked.items() if pk not in kept}, sides)
+
+    def _is_blocked(self, record: RemoteRecord) -> bool:
+        return record.pk in self.settled or not self.in_scope(self.sides[record.cursor_id], record)
+
+
+def _store_links(run: SyncRun, decision: Decision, found: Neighbourhood, fresh: Set[int]) -> None:
+    """Propose the links; a proposal that still holds is kept, for conflicts and decisions hang on it."""
+    wanted = {frozenset((one.left, one.right)): one for one in decision.links}
+    kept = {members: link for link, members in found.proposals.items() if members in wanted}
+    taken = {pk for members in wanted for pk in members}.union(*(knot.waiting for knot in decision.knots))
+    # A proposal of one record belongs to a planned create: it goes once the record is anything else.
+    stale = [
+        link.pk
+        for link, members in found.proposals.items()
+        if members not in wanted and members & (taken if len(members) == 1 else fresh)
+    ]
+    if stale:
+        _withdraw(run, stale, taken)
+    renamed = [link for members, link in kept.items() if link.rule != wanted[members].rule]
+    for link in renamed:
+        link.rule = wanted[frozenset(found.proposals[link])].rule
+    Link.objects.bulk_update(renamed, ["rule"])
+    _propose(run.sync, [pairing for members, pairing in wanted.items() if members not in kept])
+
+
+def _withdraw(run: SyncRun, proposals: Sequence[int], taken: Set[int]) -> None:
+    """Drop proposals. Who was in one and is nobody now leaves a trace, or planning would never see them again."""
+    released = [
+        Match(
+            run=run, sync=run.sync, side=one.side, record_id=one.record_id, state=Match.State.CLOSED, reason=WITHDRAWN
+        )
+        for one in Member.objects.filter(link__in=proposals)
+        if one.record_id not in taken
+    ]
+    Match.objects.bulk_create(released)
+    Link.objects.filter(pk__in=proposals).delete()
+
+
+def _propose(sync: Sync, pairings: Sequence[Pairing]) -> None:
+    links = Link.objects.bulk_create(Link(sync=sync, rule=one.rule) for one in pairings)
+    Member.objects.bulk_create(
+        Member(sync_id=sync.pk, link_id=link.pk, side=side, record_id=record)
+        for link, one in zip(links, pairings, strict=True)
+        for side, record in ((Side.LEFT, one.left), (Side.RIGHT, one.right))
+    )
+
+
+def _close(matches: Sequence[int]) -> None:
+    if matches:
+        Match.objects.filter(pk__in=matches).update(state=Match.State.CLOSED)
+
+
+def _reword(kept: Sequence[tuple[Question, Knot]]) -> None:
+    """Give questions that stay what has changed about them."""
+    moved = [(one, knot) for one, knot in kept if one.shown != knot.records]
+    told = [one.row for one, knot in kept if (one.row.rule, one.row.reason) != (knot.rule, knot.reason)]
+    for one, knot in kept:
+        one.row.rule, one.row.reason = knot.rule, knot.reason
+    Match.objects.bulk_update(told, ["rule", "reason"])
+    if moved:
+        Asked.objects.filter(match__in=[one.row.pk for one, _ in moved]).delete()
+        _show((one.row, knot) for one, knot in moved)
+
+
+def _ask(run: SyncRun, asked: Mapping[int, Knot], sides: Mapping[int, Side]) -> None:
+    rows = Match.objects.bulk_create(
+        Match(
+            run=run,
+            sync=run.sync,
+            side=sides[record],
+            record_id=record,
+            rule=knot.rule,
+            reason=knot.reason,
+        )
+        for record, knot in sorted(asked.items(), key=lambda item: item[0])
+    )
+    _show((row, asked[row.record_id]) for row in rows)
+
+
+def _show(asked: Iterable[tuple[Match, Knot]]) -> None:
+    Asked.objects.bulk_create(
+        Asked(match=row, remoterecord_id=record)
+        for row, knot in asked
+        for record in sorted(knot.records - {row.record_id})
+    )
+
+
+def _nobodies(sync: Sync, side: Side, ids: Sequence[int]) -> Iterable[RemoteRecord]:
+    me = OuterRef("pk")
+    mine = Match.objects.filter(sync=sync, record=me)
+    shown = Asked.objects.filter(match__sync=sync, remoterecord=me)
+    ignored = Q(match__state=Match.State.DECIDED, match__choice="ignore", match__decided_at__gte=OuterRef("landed_at"))
+    names = MatchKey.objects.filter(sync=sync, side=side, rule=f"key:{side}", record=me)
+    said_new = mine.filter(state=Match.State.DECIDED, choice="create")
+    return (
+        RemoteRecord.objects.filter(pk__in=ids, gone_at=None, problem="")
+        .exclude(Exists(Member.objects.filter(sync=sync, side=side, record=me)))
+        .exclude(Exists(mine.filter(state=Match.State.OPEN)))
+        .exclude(Exists(mine.filter(state=Match.State.DECIDED, choice="ignore")))
+        .exclude(Exists(shown.filter(ignored)))
+        .filter(Exists(said_new) | ~(Exists(names) | Exists(shown.filter(match__state=Match.State.OPEN))))
+        .order_by("pk")
+    )
+
+
+def _undecided(sync: Sync, side: Side, cursor: Cursor, upto: int) -> list[int]:
+    """Ids, in order, of a side's records without an active link that changed or have something unfinished."""
+    active = Member.objects.filter(sync=sync, side=side, link__state=Link.State.ACTIVE, record=OuterRef("pk"))
+    records = RemoteRecord.objects.filter(cursor=cursor).exclude(Exists(active)).order_by()
+    creates = ChangeRecord.objects.filter(run__sync=sync, kind=ChangeRecord.Kind.CREATE, source__isnull=False)
+    proposed = Member.objects.filter(sync=sync, side=side, link__state=Link.State.PROPOSED)
+    matches = Match.objects.filter(sync=sync)
+    waiting, closed = matches.exclude(state=Match.State.CLOSED), matches.filter(state=Match.State.CLOSED)
+    # Once a create was planned for somebody, that tells whether anything is left to do.
+    released = records.exclude(pk__in=creates.values("source"))
+    # Apart, so that each goes by its own index; a list of ids, since deciding alters what they ask for.
+    found = [
+        records.filter(changed(sync, side, upto)),
+        records.filter(pk__in=proposed.values("record")),
+        records.filter(pk__in=creates.filter(state__in=ChangeRecord.UNFINISHED).values("source")),
+        *_in_questions(records, waiting),
+        *_in_questions(released, closed),
+    ]
+    return sorted({pk for query in found for pk in query.values_list("pk", flat=True).iterator()})
+
+
+def _in_questions(records: QuerySet[RemoteRecord], matches: QuerySet[Match]) -> list[QuerySet[RemoteRecord]]:
+    shown = Asked.objects.filter(match__in=matches).values("remoterecord")
+    return [records.filter(pk__in=matches.values("record")), records.filter(pk__in=shown)]
+
+
+def _close_answered(sync: Sync) -> None:
+    """Whoever was linked meanwhile is no question any more."""
+    linked = Member.objects.filter(sync=sync, link__state=Link.State.ACTIVE, record=OuterRef("record"))
+    Match.objects.filter(Exists(linked), sync=sync, state=Match.State.OPEN).update(state=Match.State.CLOSED)
+
+
+def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))

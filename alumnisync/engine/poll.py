@@ -1,0 +1,201 @@
+"""Poll: read what changed at one side, store it with the cursor, and find out what is no longer there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from alumnisync.engine.landing import Landing, is_storable, renumber
+from connectors.base import Connector
+from connectors.models import Cursor, RemoteRecord, SeenField
+from connectors.records import ObjectType
+from mappings.rules import Rules, Side
+from mappings.transforms import fields_read
+
+LISTS_UNTIL_GONE = 2
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ListLimits:
+    """How much shorter than the last accepted list a list may be: the larger of a count and a share."""
+
+    floor: int = 25
+    share: float = 0.10
+
+
+@dataclass(slots=True)
+class Polled:
+    """What polling one side brought.
+
+    read          records that came, repeated ones too
+    changed       those that were new, different, or seen again after they had been missed or gone
+    complete      the list was whole, so that absence may mean something
+    verdict       why the last whole list is not believed, for people; "" if it is
+    went_missing  records that a believed list lacked for the first time
+    gone          records that became gone: reported deleted, or lacked by a second list
+    """
+
+    cursor: Cursor
+    read: int
+    changed: int
+    complete: bool
+    verdict: str
+    went_missing: int
+    gone: int
+
+
+def poll(
+    connector: Connector,
+    cursor: Cursor,
+    wanted: Sequence[str],
+    *,
+    narrow: str = "",
+    described: ObjectType,
+    limits: ListLimits,
+    beat: Callable[[], None],
+) -> Polled:
+    """Land everything that changed since the cursor, page by page; `beat` is called after each page.
+
+    It may stop at any page, by an error of the connector or a killed process, and goes on from there.
+    """
+    started = timezone.now()
+    begin(cursor, wanted, narrow)
+    landing = Landing(cursor, described.volatile)
+    complete = False
+    for page in connector.poll(cursor.object_type, cursor.position, tuple(cursor.fields), narrow=narrow):
+        landing.land(page)
+        complete = page.complete
+        beat()
+    return finish(landing, started, complete=complete, label=described.label, limits=limits)
+
+
+def accept_list(cursor: Cursor) -> None:
+    """A person lets the last list through: the next ones are compared with it."""
+    cursor.refresh_from_db()
+    cursor.accepted_count, cursor.list_verdict = cursor.list_count, ""
+    cursor.save(update_fields=["accepted_count", "list_verdict"])
+
+
+def wanted_fields(rules: Iterable[tuple[Rules, Side]], keep: Sequence[str]) -> tuple[str, ...]:
+    """Paths of every field that these sides of syncs ask for, and those to keep besides, sorted."""
+    return tuple(sorted({*keep, *(path for each, side in rules for path in fields_of(each, side))}))
+
+
+def fields_of(rules: Rules, side: Side) -> Iterator[str]:
+    """Every path that one side of a sync asks for, some twice."""
+    here = rules.sides[side]
+    for pair in rules.pairs:
+        yield pair.paths[side]
+        if side in pair.keep_old:
+            yield pair.keep_old[side]
+        yield from fields_read(pair.reads.get(side, ""))
+    for rule in rules.match:
+        yield from rule.paths[side]
+    if here.key_field:
+        yield here.key_field
+    yield from fields_read(here.scope)
+
+
+def judge_list(count: int, accepted: int | None, limits: ListLimits, label: str) -> str:
+    """Why a list of `count` records is not believed, or ""; the last believed one held `accepted`."""
+    if not accepted:
+        return ""
+    allowed = max(limits.floor, limits.share * accepted)
+    if count and accepted - count <= allowed:
+        return ""
+    came = f"held {count:,} records" if count else "came back empty"
+    return (
+        f"The list of {label} {came}; the last one that was let through held {accepted:,}. "
+        "Nobody is taken as gone. Look at the system, then let this list through or wait for a whole one."
+    )
+
+
+def begin(cursor: Cursor, wanted: Sequence[str], narrow: str) -> None:
+    """Bring the cursor up to date; with more fields or another filter it starts from nothing."""
+    with transaction.atomic():
+        now = Cursor.objects.select_for_update().get(pk=cursor.pk)
+        if not set(wanted) <= set(now.fields) or narrow != now.narrow:
+            now.position, now.narrow = None, narrow
+            now.fields = sorted({*now.fields, *wanted})
+            now.save(update_fields=["position", "narrow", "fields"])
+    cursor.refresh_from_db()
+
+
+def finish(landing: Landing, started: datetime, *, complete: bool, label: str, limits: ListLimits) -> Polled:
+    """Judge the list, if it was whole, count who was missing from it, and note that the poll ended."""
+    cursor, count = landing.cursor, len(landing.seen)
+    verdict = judge_list(count, expected(cursor, count), limits, label) if complete else ""
+    absent = find_absent(landing, started) if complete and not verdict else []
+    with transaction.atomic():
+        cursor.refresh_from_db(from_queryset=Cursor.objects.select_for_update())
+        # Two lists read at the same time say no more than one.
+        is_first = cursor.polled_at is None or cursor.polled_at < started
+        went_missing, gone = mark_absent(cursor, absent if is_first else [], started)
+        note_fields(landing, started)
+        ended = {"poll_started_at": started, "polled_at": timezone.now(), "poll_was_whole": complete}
+        if complete:
+            accepted = cursor.accepted_count if verdict else count
+            ended |= {"list_count": count, "list_verdict": verdict, "accepted_count": accepted}
+        Cursor.objects.filter(pk=cursor.pk).update(**ended)
+    cursor.refresh_from_db()
+    gone += landing.gone
+    return Polled(cursor, landing.read, landing.changed, complete, cursor.list_verdict, went_missing, gone)
+
+
+def expected(cursor: Cursor, count: int) -> int | None:
+    """What a list's length is compared with: the first one's with nothing, unless it is empty."""
+    if cursor.accepted_count is None and not count:
+        return RemoteRecord.objects.filter(cursor=cursor, gone_at=None).count()
+    return cursor.accepted_count
+
+
+def find_absent(landing: Landing, started: datetime) -> list[int]:
+    """Rows that the list lacked. One that landed meanwhile, by a write of ours, need not be in it."""
+    rows = RemoteRecord.objects.filter(cursor=landing.cursor, gone_at=None, landed_at__lt=started).order_by()
+    pairs = rows.values_list("pk", "remote_id").iterator(chunk_size=CHUNK)
+    return [pk for pk, remote_id in pairs if hash(remote_id) not in landing.seen]
+
+
+def mark_absent(cursor: Cursor, absent: Sequence[int], started: datetime) -> tuple[int, int]:
+    """Count one more list without these rows; how many were missing for the first time, and became gone."""
+    went_missing = gone = 0
+    for start in range(0, len(absent), CHUNK):
+        rows = RemoteRecord.objects.filter(pk__in=absent[start : start + CHUNK], landed_at__lt=started)
+        again = list(rows.filter(gone_at=None, missed__gte=LISTS_UNTIL_GONE - 1).only("pk").order_by("pk"))
+        went_missing += rows.filter(gone_at=None, missed__lt=LISTS_UNTIL_GONE - 1).update(missed=F("missed") + 1)
+        gone += len(again)
+        mark_gone(cursor, again)
+    return went_missing, gone
+
+
+def mark_gone(cursor: Cursor, rows: list[RemoteRecord]) -> None:
+    """Number these rows as changes: they are no longer found."""
+    if not rows:
+        return
+    now = timezone.now()
+    for row, number in zip(rows, renumber(cursor.pk, len(rows)), strict=True):
+        row.change_no, row.missed, row.gone_at = number, LISTS_UNTIL_GONE, now
+    RemoteRecord.objects.bulk_update(rows, ["change_no", "missed", "gone_at"])
+
+
+def note_fields(landing: Landing, started: datetime) -> None:
+    """Add up which fields there were and how often they were filled."""
+    cursor, names = landing.cursor, [name for name in landing.names if is_storable(name)]
+    if not names:
+        return
+    known = {field.name: field for field in SeenField.objects.filter(cursor=cursor)}
+    fields = [known.get(name, SeenField(cursor=cursor, name=name, first_seen_at=started)) for name in names]
+    for field in fields:
+        field.seen += landing.names[field.name]
+        field.filled += landing.filled[field.name]
+        # Old and new ones go in one statement, which finds the old by name.
+        field.pk = None
+    SeenField.objects.bulk_create(
+        fields, update_conflicts=True, unique_fields=["cursor", "name"], update_fields=["seen", "filled"]
+    )

@@ -1,0 +1,135 @@
+"""Push: write the plan to the systems, many batches side by side.
+
+Threads do HTTP only; this thread owns the database. A change is committed as `sending` before its request
+goes out, and its outcome in one transaction after the answer.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from django.utils import timezone
+
+from alumnisync.engine import points
+from alumnisync.engine.context import Context, End
+from alumnisync.engine.deliver import Courier, Delivery, Line, Order
+from alumnisync.engine.plan import KEY
+from alumnisync.engine.settle import settle
+from alumnisync.engine.units import SIDES
+from alumnisync.models import ChangeRecord, FieldChange
+from connectors.records import NeedsAttention
+
+State = ChangeRecord.State
+BEAT_SECONDS = 5
+
+
+def push(ctx: Context) -> None:
+    """Carry out every planned write of the run: creates first, then updates, then ids.
+
+    Raises NeedsAttention when a system lets nothing more be written; what was not sent stays planned.
+    """
+    for kind in (ChangeRecord.Kind.CREATE, ChangeRecord.Kind.UPDATE, ChangeRecord.Kind.STAMP):
+        for side in SIDES:
+            _Push(ctx, ctx.ends[side], kind).run()
+
+
+class _Push:
+    """All writes of one kind to one end."""
+
+    def __init__(self, ctx: Context, end: End, kind: ChangeRecord.Kind) -> None:
+        self.ctx, self.end, self.kind = ctx, end, kind
+        self.courier = Courier(end, ctx.planner, end.cursor.fields)
+        self.under_way: dict[Future[list[Delivery]], list[Order]] = {}
+
+    def run(self) -> None:
+        batches = self._batches()
+        first = next(batches, None)
+        if first is None:
+            return
+        with ThreadPoolExecutor(self.end.connector.concurrency) as pool:
+            for batch in self._all(first, batches):
+                self._send(pool, batch)
+                while len(self.under_way) >= self.end.connector.concurrency:
+                    self._gather()
+            while self.under_way:
+                self._gather()
+
+    def _all(self, first: list[Order], rest: Iterator[list[Order]]) -> Iterator[list[Order]]:
+        yield first
+        yield from rest
+
+    def _send(self, pool: ThreadPoolExecutor, batch: list[Order]) -> None:
+        ids = [order.change_id for order in batch]
+        ChangeRecord.objects.filter(pk__in=ids).update(state=State.SENDING, sent_at=timezone.now())
+        points.reached(points.SENDING)
+        self.under_way[pool.submit(self.courier.deliver, batch)] = batch
+
+    def _gather(self) -> None:
+        done, _ = wait(self.under_way, timeout=BEAT_SECONDS, return_when=FIRST_COMPLETED)
+        self.ctx.beat()
+        for future in done:
+            batch = self.under_way.pop(future)
+            points.reached(points.SENT)
+            try:
+                deliveries = future.result()
+            except NeedsAttention:
+                self._take_back(batch)
+                raise
+            settle(self.ctx, self.end, deliveries)
+            points.reached(points.SETTLED)
+
+    def _take_back(self, batch: Sequence[Order]) -> None:
+        """Nothing of this batch went out; those still under way are settled before the run stops."""
+        ids = [order.change_id for order in batch]
+        ChangeRecord.objects.filter(pk__in=ids).update(state=State.PLANNED, sent_at=None)
+        for future, other in list(self.under_way.items()):
+            try:
+                settle(self.ctx, self.end, future.result())
+            except NeedsAttention:
+                ids = [order.change_id for order in other]
+                ChangeRecord.objects.filter(pk__in=ids).update(state=State.PLANNED, sent_at=None)
+        self.under_way.clear()
+
+    def _batches(self) -> Iterator[list[Order]]:
+        """The planned changes in order, `batch_size` at a time, no record twice in a batch."""
+        size = self.end.connector.batch_size
+        after = 0
+        while True:
+            planned = self.ctx.run.changes.filter(
+                kind=self.kind, side=self.end.side, state=State.PLANNED, pk__gt=after
+            ).order_by("pk")
+            rows = list(planned.select_related("record")[:size])
+            if not rows:
+                return
+            rows = _once_each(rows)
+            after = rows[-1].pk
+            yield self._orders(rows)
+
+    def _orders(self, rows: Sequence[ChangeRecord]) -> list[Order]:
+        fields: dict[int, list[FieldChange]] = defaultdict(list)
+        for row in FieldChange.objects.filter(change__in=rows).order_by("pk"):
+            fields[row.change_id].append(row)
+        return [order_of(change, fields[change.pk], self.end) for change in rows]
+
+
+def _once_each(rows: list[ChangeRecord]) -> list[ChangeRecord]:
+    """Up to the first record that comes a second time: it goes into the next batch."""
+    seen: set[int] = set()
+    for index, change in enumerate(rows):
+        if change.record_id is not None:
+            if change.record_id in seen:
+                return rows[:index]
+            seen.add(change.record_id)
+    return rows
+
+
+def order_of(change: ChangeRecord, fields: Sequence[FieldChange], end: End) -> Order:
+    """A change as a value that a thread can work on."""
+    lines = tuple(Line(row.pair, row.unit, row.path, row.before, row.after) for row in fields)
+    key = next(((row.path, str(row.after)) for row in fields if row.rule == KEY and not row.pair), None)
+    record = change.record
+    if record is None:
+        return Order(change.pk, None, lines, key)
+    return Order(change.pk, record.remote_id, lines, None, record.values)

@@ -1,0 +1,85 @@
+"""How a run ended: its counts, its state, and what is open after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from alumnisync.engine.context import Context
+from alumnisync.engine.poll import Polled
+from alumnisync.engine.units import SIDES
+from alumnisync.models import ChangeRecord, Conflict, Match, Question, Review, SyncRun
+from mappings.models import Sync
+from mappings.rules import Side
+
+State = SyncRun.State
+WRITTEN = {
+    "created": ChangeRecord.Kind.CREATE,
+    "updated": ChangeRecord.Kind.UPDATE,
+    "stamped": ChangeRecord.Kind.STAMP,
+}
+
+
+def note_poll(run: SyncRun, side: Side, polled: Polled) -> None:
+    """Keep what polling a side came to."""
+    for name, count in (("read", polled.read), ("changed", polled.changed), ("gone", polled.gone)):
+        run.counts.setdefault(name, {})[side.value] = count
+    run.save(update_fields=["counts"])
+
+
+def close_run(ctx: Context) -> None:
+    """Store counts and state of a run that came to its end."""
+    run = ctx.run
+    for name, kind in WRITTEN.items():
+        run.counts[name] = {side.value: _written(run, kind, side) for side in SIDES}
+    read, changed = run.counts.get("read", {}), run.counts.get("changed", {})
+    run.counts["unchanged"] = sum(read.values()) - sum(changed.values())
+    run.finished_at = timezone.now()
+    run.state = _state(run)
+    ours = SyncRun.objects.filter(pk=run.pk, lease_owner=ctx.lease.owner, state=State.RUNNING)
+    ours.update(state=run.state, counts=run.counts, finished_at=run.finished_at)
+
+
+def _written(run: SyncRun, kind: ChangeRecord.Kind, side: Side) -> int:
+    done = run.changes.filter(kind=kind, side=side, state=ChangeRecord.State.DONE)
+    return done.values("record").distinct().count()
+
+
+def _state(run: SyncRun) -> SyncRun.State:
+    if run.holds:
+        return State.HELD
+    unfinished = run.changes.filter(state__in=(ChangeRecord.State.SET_ASIDE, ChangeRecord.State.SENDING))
+    return State.PARTIAL if unfinished.exists() else State.DONE
+
+
+def open_items(sync: Sync) -> dict[str, int]:
+    """How much of a sync waits: for a person, or for another try."""
+    waiting = Q(state=ChangeRecord.State.SET_ASIDE) | Q(state=ChangeRecord.State.SENDING)
+    questions = {"link__sync": sync, "state": Question.State.OPEN}
+    return {
+        "conflicts": Conflict.objects.filter(**questions).count(),
+        "reviews": Review.objects.filter(**questions).count(),
+        "matches": Match.objects.filter(sync=sync, state=Match.State.OPEN).count(),
+        "set_aside": ChangeRecord.objects.filter(waiting, run__sync=sync).count(),
+    }
+
+
+def summary(run: SyncRun) -> dict[str, Any]:
+    """The run as `sync --json` tells it."""
+    seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+    zero = {side.value: 0 for side in SIDES}
+    counted = {name: run.counts.get(name, dict(zero)) for name in ("read", "changed", *WRITTEN)}
+    held = [{name: item[name] for name in ("guard", "field", "direction", "count", "reason")} for item in run.holds]
+    return {
+        "sync": run.sync.name,
+        "run": run.pk,
+        "state": run.state,
+        **counted,
+        "unchanged": run.counts.get("unchanged", 0),
+        **open_items(run.sync),
+        "held": held,
+        "seconds": round(seconds, 3),
+        **({"reason": run.reason} if run.reason else {}),
+    }

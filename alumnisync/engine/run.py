@@ -1,0 +1,307 @@
+"""A run from start to end: poll, match, plan, guard, push, settle, in this process.
+
+One live run of a sync at a time; a run whose process died is taken over, and what it left open is finished
+(where a person had approved it) or planned anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from alumnisync.describing import describe, lengths, problems
+from alumnisync.engine import points
+from alumnisync.engine.approval import drop_what_moved
+from alumnisync.engine.context import Context, End
+from alumnisync.engine.draft import draft
+from alumnisync.engine.guard import Hold, limits
+from alumnisync.engine.holding import changed, guard, hold
+from alumnisync.engine.lease import Lease, LeaseLost, is_dead, is_elsewhere
+from alumnisync.engine.match import match
+from alumnisync.engine.plan import Planner
+from alumnisync.engine.poll import ListLimits, Polled, poll, wanted_fields
+from alumnisync.engine.push import push
+from alumnisync.engine.recover import recover, recover_creates
+from alumnisync.engine.report import close_run, note_poll
+from alumnisync.engine.settle import move_bases
+from alumnisync.engine.units import SIDES
+from alumnisync.models import ChangeRecord, SyncRun
+from connectors.checking import verify
+from connectors.models import Cursor
+from connectors.records import ConnectorError, NeedsAttention
+from mappings.models import MappingVersion, Sync, SyncSide
+from mappings.rules import Rules, Side
+from mappings.transforms import ExpressionError
+from mappings.versions import current_version, newest_version, rules_of
+
+logger = logging.getLogger(__name__)
+
+State = SyncRun.State
+UNAPPROVED = "These rules were never approved: look at what they would do, then approve this run."
+WHOLE = frozenset({"list", "gone", "version"})
+
+
+class Busy(Exception):
+    """Another run of the sync is under way. The text is for people."""
+
+
+class Refused(Exception):
+    """The run asked for can't be started. The text is for people."""
+
+
+def run_sync(sync: Sync, *, preview: bool = False, say: Callable[[str], None] = logger.info) -> SyncRun:
+    """One run of a sync, start to end; with `preview` nothing is written anywhere.
+
+    Takes over an approved run whose process died and finishes that one. say: where progress goes, in words.
+    Raises Busy and Refused; whatever goes wrong later ends the run as failed, with the reason on it.
+    """
+    _clear_dead(sync, say)
+    if not preview and (approved := _approved_and_unfinished(sync)):
+        return _work(_start(approved), _carry_out, say)
+    version = _version_for(sync, preview=preview)
+    kind = SyncRun.Kind.PREVIEW if preview else SyncRun.Kind.RUN
+    return _work(_start(SyncRun(sync=sync, version=version, kind=kind)), _walk, say)
+
+
+def finish_approved(run: SyncRun, *, say: Callable[[str], None] = logger.info) -> SyncRun:
+    """Carry out a run that a person approved, exactly as it was shown. Raises Busy and Refused."""
+    if run.approved_at is None:
+        raise Refused(f"Run {run.pk} was not approved.")
+    _clear_dead(run.sync, say)
+    return _work(_start(run), _carry_out, say)
+
+
+def _version_for(sync: Sync, *, preview: bool) -> MappingVersion:
+    if sync.state == Sync.State.PAUSED and not preview:
+        raise Refused(f"The sync {sync} is paused. Set it to live, or ask for a preview.")
+    version = newest_version(sync) if sync.state == Sync.State.DRAFT else current_version(sync)
+    if sync.state == Sync.State.DRAFT and not preview:
+        raise Refused(f"The sync {sync} is a draft. Set it to live, or ask for a preview.")
+    if version is None:
+        raise Refused(f"The sync {sync} has no rules yet. Load a setup file for it.")
+    return version
+
+
+def _clear_dead(sync: Sync, say: Callable[[str], None]) -> None:
+    """Free the sync from a run whose process is gone. Raises Busy while one is alive."""
+    for run in sync.runs.filter(state=State.RUNNING):
+        if not is_dead(run):
+            raise Busy(f"Run {run.pk} of {sync} is under way. Wait until it has ended, or stop it.")
+        say(f"Run {run.pk} {'on another host ' if is_elsewhere(run) else ''}was interrupted; it is taken over.")
+        state = State.QUEUED if run.approved_at else State.STOPPED
+        SyncRun.objects.filter(pk=run.pk, state=State.RUNNING, lease_owner=run.lease_owner).update(
+            state=state, reason="" if run.approved_at else "Its process died.", finished_at=timezone.now()
+        )
+
+
+def _approved_and_unfinished(sync: Sync) -> SyncRun | None:
+    return sync.runs.filter(state=State.QUEUED, approved_at__isnull=False).order_by("-pk").first()
+
+
+def _start(run: SyncRun) -> SyncRun:
+    """Make it the sync's one live run. Raises Busy."""
+    run.state, run.started_at, run.finished_at, run.reason = State.RUNNING, timezone.now(), None, ""
+    try:
+        with transaction.atomic():
+            run.save()
+    except IntegrityError as error:
+        raise Busy(f"Another run of {run.sync} is under way. Wait until it has ended.") from error
+    return run
+
+
+def _work(run: SyncRun, walk: Callable[[Context], None], say: Callable[[str], None]) -> SyncRun:
+    """Walk through a run and store how it ended, whatever happens."""
+    lease = Lease(run)
+    lease.take()
+    ctx: Context | None = None
+    try:
+        ctx = _open(run, lease, say)
+        walk(ctx)
+        close_run(ctx)
+    except LeaseLost:
+        logger.warning("Run %s was taken over by another process", run.pk)
+    except (ConnectorError, ExpressionError) as error:
+        _fail(run, lease, str(error))
+    except Exception:
+        reference = uuid.uuid4().hex[:8]
+        logger.exception("Run %s failed unexpectedly, reference %s", run.pk, reference)
+        _fail(run, lease, f"Something unexpected went wrong. Tell whoever looks after AlumniSync: {reference}.")
+    finally:
+        if ctx is not None:
+            ctx.close()
+    run.refresh_from_db()
+    return run
+
+
+def _fail(run: SyncRun, lease: Lease, reason: str) -> None:
+    """Store the reason; an approved run stays approved, so that the next one goes on with it."""
+    SyncRun.objects.filter(pk=run.pk, lease_owner=lease.owner).update(
+        state=State.FAILED, reason=reason, counts=run.counts, finished_at=timezone.now()
+    )
+
+
+def _open(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Context:
+    """Both systems opened and described, the rules compiled. Raises NeedsAttention."""
+    sides = {Side(row.side): row for row in run.version.sides.select_related("connection")}
+    ends = {side: _open_end(side, sides[side]) for side in SIDES}
+    described = {side: end.described for side, end in ends.items()}
+    rules = rules_of(run.version)
+    if found := problems(rules, described):
+        raise NeedsAttention("\n".join(found))
+    rules = rules_of(run.version, lengths(rules, described))
+    planner = Planner(rules, approved_with_preview=run.version.approved_at is None)
+    return Context(run, rules, planner, ends, lease, say)
+
+
+def _open_end(side: Side, row: SyncSide) -> End:
+    connector = row.connection.open()
+    verify(row.connection, connector)
+    cursor, _ = Cursor.objects.get_or_create(connection=row.connection, object_type=row.object_type)
+    described = describe(row.connection, connector, row.object_type)
+    return End(side, row.connection, connector, cursor, described, row.connection.name)
+
+
+def _walk(ctx: Context) -> None:
+    """An ordinary run, or a preview."""
+    recover(ctx)
+    verdicts = _poll(ctx)
+    upto = {side: ctx.ends[side].cursor.change_no for side in SIDES}
+    _match(ctx, upto)
+    recover_creates(ctx)
+    ctx.say("Planning…")
+    draft(ctx, upto)
+    _supersede(ctx.run)
+    points.reached(points.PLANNED)
+    holds = _guard(ctx, verdicts)
+    points.reached(points.GUARDED)
+    if ctx.run.kind == SyncRun.Kind.PREVIEW or any(item.guard in WHOLE for item in holds):
+        return
+    _send(ctx)
+
+
+def _carry_out(ctx: Context) -> None:
+    """A run that a person approved: exactly what was shown, less what moved since."""
+    recover(ctx)
+    _poll(ctx)
+    upto = {side: ctx.ends[side].cursor.change_no for side in SIDES}
+    ctx.run.holds = []
+    ctx.run.save(update_fields=["holds"])
+    drop_what_moved(ctx, upto)
+    _send(ctx)
+
+
+def _send(ctx: Context) -> None:
+    move_bases(ctx)
+    points.reached(points.BASES_MOVED)
+    ctx.say("Sending…")
+    push(ctx)
+    recover(ctx)
+    points.reached(points.PUSHED)
+
+
+def _poll(ctx: Context) -> list[str]:
+    """Read what changed on both sides; why a list is not believed, in words."""
+    verdicts = []
+    for side in SIDES:
+        end = ctx.ends[side]
+        ctx.say(f"Reading {end.label}…")
+        polled = _poll_end(ctx, end)
+        note_poll(ctx.run, side, polled)
+        ctx.say(f"Reading {end.label}: {polled.read:,} records, {polled.changed:,} of them new or different.")
+        if polled.verdict:
+            verdicts.append(f"{end.label}: {polled.verdict}")
+    return verdicts
+
+
+def _poll_end(ctx: Context, end: End) -> Polled:
+    def landed() -> None:
+        points.reached(points.PAGE_LANDED)
+        ctx.beat()
+
+    allowed = limits(ctx.sync.guards)["list"]
+    return poll(
+        end.connector,
+        end.cursor,
+        wanted_fields(_askers(ctx, end), end.connection.settings.get("keep_fields", [])),
+        narrow=ctx.rules.sides[end.side].narrow,
+        described=end.described,
+        limits=ListLimits(allowed.floor, allowed.share),
+        beat=landed,
+    )
+
+
+def _askers(ctx: Context, end: End) -> list[tuple[Rules, Side]]:
+    """The rules, of this and every other live sync, that ask for fields of this object type."""
+    rows = SyncSide.objects.filter(
+        connection=end.connection,
+        object_type=end.cursor.object_type,
+        version__state=MappingVersion.State.ACTIVE,
+    ).select_related("version")
+    others = [(rules_of(row.version), Side(row.side)) for row in rows if row.version_id != ctx.run.version_id]
+    return [(ctx.rules, end.side), *others]
+
+
+def _match(ctx: Context, upto: Mapping[Side, int]) -> None:
+    ctx.say("Matching…")
+    matched = match(
+        ctx.run,
+        ctx.rules,
+        {side: ctx.ends[side].cursor for side in SIDES},
+        upto,
+        in_scope=ctx.takes_part,
+        canonical=_reader(ctx),
+        beat=ctx.beat,
+    )
+    for sentence in matched.ignored_keys:
+        ctx.say(sentence)
+    ctx.run.counts["ignored_keys"] = matched.ignored_keys
+    points.reached(points.MATCHED)
+
+
+def _reader(ctx: Context) -> Callable[[Side, str], Callable[[Any], str | None]]:
+    """How a match field is read: as its field pair reads it where one pair maps both, else as text."""
+    translators = {}
+    for rule in ctx.rules.match:
+        for both in zip(rule.paths[Side.LEFT], rule.paths[Side.RIGHT], strict=True):
+            for translator in ctx.planner.translators.values():
+                if (translator.pair.paths[Side.LEFT], translator.pair.paths[Side.RIGHT]) == both:
+                    translators.update(dict.fromkeys(zip(SIDES, both, strict=True), translator))
+
+    def reader(side: Side, path: str) -> Callable[[Any], str | None]:
+        translator = translators.get((side, path))
+
+        def read(raw: Any) -> str | None:
+            value = raw if translator is None else translator.read_raw(side, raw).value
+            return None if value is None else str(value)
+
+        return read
+
+    return reader
+
+
+def _supersede(run: SyncRun) -> None:
+    """The new plan holds whatever earlier ones had unfinished: they are over."""
+    earlier = run.sync.runs.filter(pk__lt=run.pk, state__in=(State.HELD, State.QUEUED))
+    earlier.update(state=State.SUPERSEDED)
+    previews = run.sync.runs.filter(pk__lt=run.pk, kind=SyncRun.Kind.PREVIEW, state=State.DONE, approved_at=None)
+    previews.update(state=State.SUPERSEDED)
+
+
+def _guard(ctx: Context, verdicts: list[str]) -> list[Hold]:
+    ctx.run.counts["by_field"] = {f"{unit}>{side}": people for (unit, side), people in changed(ctx.run).items()}
+    holds = guard(ctx, verdicts)
+    if ctx.run.version.approved_at is None:
+        planned = ctx.run.changes.filter(state=ChangeRecord.State.PLANNED).count()
+        holds.insert(0, Hold("version", "", "", "", planned, 0, UNAPPROVED))
+    else:
+        hold(ctx.run, holds)
+    ctx.run.holds = [item.as_json() for item in holds]
+    ctx.run.save(update_fields=["holds", "counts"])
+    for item in holds:
+        ctx.say(f"On hold: {item.reason}")
+    return holds

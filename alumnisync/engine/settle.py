@@ -1,0 +1,240 @@
+"""Storing what became of a plan: bases that move, records as they now are, links that come into being.
+
+Each batch is one transaction with a fixed number of statements.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from alumnisync.engine.context import CHUNK, Context, End, chunks
+from alumnisync.engine.deliver import Delivery, Fate
+from alumnisync.engine.landing import fingerprint_of, prune, renumber
+from alumnisync.engine.plan import STAMP, lay_over
+from alumnisync.engine.units import Base
+from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Member, Question, Review
+from connectors.models import RemoteRecord
+from connectors.records import MISSING
+from mappings import paths
+from mappings.rules import Side
+
+State = ChangeRecord.State
+REFUSED_AGAIN = (timedelta(0), timedelta(days=1), timedelta(days=2), timedelta(days=4), timedelta(days=8))
+"""How long a refused change waits after each try; after the last, a week each time."""
+WEEK = timedelta(days=7)
+
+
+def move_bases(ctx: Context) -> None:
+    """Carry out the lines of the plan that write nothing: links come into being, bases move."""
+    lines = ctx.run.changes.filter(kind=ChangeRecord.Kind.SETTLE, state=State.PLANNED)
+    for ids in chunks(list(lines.order_by("pk").values_list("pk", flat=True)), CHUNK):
+        with transaction.atomic():
+            changes = list(ChangeRecord.objects.filter(pk__in=ids, state=State.PLANNED).select_related("link"))
+            links: dict[int, Link] = {}
+            for change in changes:
+                if change.link is not None:
+                    link = links.setdefault(change.link.pk, change.link)
+                    link.bases = {**link.bases, **change.settles}
+                    link.state = Link.State.ACTIVE
+            Link.objects.bulk_update(links.values(), ["bases", "state"])
+            ChangeRecord.objects.filter(pk__in=ids).update(state=State.DONE, finished_at=timezone.now())
+        ctx.beat()
+
+
+def settle(ctx: Context, end: End, deliveries: Sequence[Delivery]) -> None:
+    """Store what became of a batch, in one transaction."""
+    with transaction.atomic():
+        _Batch(ctx, end, deliveries).store()
+
+
+class _Batch:
+    def __init__(self, ctx: Context, end: End, deliveries: Sequence[Delivery]) -> None:
+        self.ctx, self.end, self.now = ctx, end, timezone.now()
+        self.deliveries = {delivery.change_id: delivery for delivery in deliveries}
+        self.changes = ChangeRecord.objects.select_related("link", "record", "source").in_bulk(self.deliveries)
+        self.fields: dict[int, list[FieldChange]] = defaultdict(list)
+        for row in FieldChange.objects.filter(change_id__in=self.deliveries):
+            self.fields[row.change_id].append(row)
+        self.links: dict[int, Link] = {}
+        self.touched: list[RemoteRecord] = []
+        self.gone: list[RemoteRecord] = []
+        self.aside: list[tuple[ChangeRecord, list[FieldChange]]] = []
+        self.joined: list[tuple[ChangeRecord, RemoteRecord]] = []
+        self.decided: list[tuple[int, str]] = []
+
+    def store(self) -> None:
+        for change_id, delivery in self.deliveries.items():
+            self._note(self.changes[change_id], delivery)
+        self._store_records()
+        self._store_links()
+        self._store_changes()
+
+    def _note(self, change: ChangeRecord, delivery: Delivery) -> None:
+        if delivery.fate is Fate.UNKNOWN:
+            change.reason = delivery.reason
+            return
+        change.finished_at = self.now
+        change.reason = delivery.reason
+        if delivery.fate is Fate.DONE:
+            self._note_done(change, delivery)
+        elif delivery.fate is Fate.DROPPED:
+            change.state = State.DROPPED
+        elif delivery.fate is Fate.GONE:
+            change.state = State.CLOSED
+            if change.record is not None:
+                self.gone.append(change.record)
+        else:
+            self._set_aside(change, delivery)
+
+    def _set_aside(self, change: ChangeRecord, delivery: Delivery) -> None:
+        change.state = State.SET_ASIDE
+        change.attempts += 1
+        change.next_try_at = next_try(self.now, change.attempts, refused=delivery.fate is Fate.REFUSED)
+
+    def _note_done(self, change: ChangeRecord, delivery: Delivery) -> None:
+        change.state = State.DONE
+        rows = [row for row in self.fields[change.pk] if not row.unit or row.unit not in delivery.refused]
+        held = {row.path: _held(delivery, row) for row in rows}
+        record = self._record(change, delivery, held)
+        if change.kind == ChangeRecord.Kind.CREATE:
+            self.joined.append((change, record))
+        self._move_bases(change, rows, held)
+        refused = [row for row in self.fields[change.pk] if row not in rows]
+        if refused:
+            self._split(change, record, refused, delivery)
+
+    def _record(self, change: ChangeRecord, delivery: Delivery, held: Mapping[str, Any]) -> RemoteRecord:
+        """The record as it now is: what was written, laid over what is stored."""
+        record = change.record
+        if record is None:
+            roots = frozenset(map(paths.root, self.end.cursor.fields))
+            answered = prune(delivery.record.values, roots) if delivery.record else {}
+            record = RemoteRecord(
+                cursor=self.end.cursor, remote_id=delivery.remote_id, values=answered, landed_at=self.now
+            )
+        record.values = lay_over(record.values, held)
+        if delivery.record is not None:
+            record.version = delivery.record.version
+        record.fingerprint = fingerprint_of(record.values, self.end.described.volatile)
+        self.touched.append(record)
+        return record
+
+    def _move_bases(self, change: ChangeRecord, rows: Iterable[FieldChange], held: Mapping[str, Any]) -> None:
+        if change.link is None:
+            return
+        link = self.links.setdefault(change.link.pk, change.link)
+        target = Side(change.side)
+        moved = {row.pair: Base({target: held[row.path], target.other: row.source}).dump() for row in rows if row.pair}
+        link.bases = {**link.bases, **moved}
+        self.decided += [(link.pk, row.unit) for row in rows if row.rule == "decided" and row.pair]
+
+    def _split(self, change: ChangeRecord, record: RemoteRecord, rows: list[FieldChange], delivery: Delivery) -> None:
+        """The fields the system refused, set aside by themselves with its words."""
+        attempts = change.attempts + 1
+        words = "; ".join(sorted({delivery.refused[row.unit] for row in rows}))
+        aside = ChangeRecord(
+            run_id=change.run_id,
+            link_id=change.link_id,
+            kind=ChangeRecord.Kind.UPDATE,
+            side=change.side,
+            record=record,
+            source=change.source,
+            state=State.SET_ASIDE,
+            reason=words,
+            attempts=attempts,
+            next_try_at=next_try(self.now, attempts, refused=True),
+            finished_at=self.now,
+        )
+        self.aside.append((aside, rows))
+
+    def _store_records(self) -> None:
+        for record in self.gone:
+            record.gone_at = self.now
+        numbered = [*self.touched, *self.gone]
+        if not numbered:
+            return
+        for record, number in zip(numbered, renumber(self.end.cursor.pk, len(numbered)), strict=True):
+            record.change_no = number
+        RemoteRecord.objects.bulk_update(
+            [record for record in numbered if record.pk],
+            ["values", "fingerprint", "version", "change_no", "gone_at"],
+        )
+        RemoteRecord.objects.bulk_create([record for record in numbered if not record.pk])
+
+    def _store_links(self) -> None:
+        for change, record in self.joined:
+            change.record = record
+            if change.link is not None:
+                change.link.state = Link.State.ACTIVE
+        Link.objects.bulk_update(self.links.values(), ["bases", "state"])
+        Member.objects.bulk_create(
+            Member(link=change.link, sync=self.ctx.sync, side=change.side, record=record)
+            for change, record in self.joined
+            if change.link is not None
+        )
+        self._plan_stamps()
+        for model in (Conflict, Review):
+            over = model.objects.filter(
+                link_id__in={link for link, _ in self.decided},
+                unit__in={unit for _, unit in self.decided},
+                state=Question.State.DECIDED,
+            )
+            over.update(state=Question.State.CLOSED)
+
+    def _plan_stamps(self) -> None:
+        """A create stamps its source too, once the new id is known."""
+        source_side = self.end.side.other
+        path = self.ctx.rules.sides[source_side].key_field
+        if not path:
+            return
+        for change, record in self.joined:
+            if change.source is None:
+                continue
+            stamp = ChangeRecord(
+                run_id=change.run_id, link_id=change.link_id, kind=ChangeRecord.Kind.STAMP, side=source_side,
+                record=change.source, source=record,
+            )  # fmt: skip
+            before = paths.get(change.source.values, path)
+            row = FieldChange(
+                pair="",
+                unit="",
+                path=path,
+                before=before,
+                after=record.remote_id,
+                source=record.remote_id,
+                rule=STAMP,
+            )
+            self.aside.append((stamp, [row]))
+
+    def _store_changes(self) -> None:
+        ChangeRecord.objects.bulk_update(
+            self.changes.values(), ["state", "reason", "attempts", "next_try_at", "finished_at", "record"]
+        )
+        ChangeRecord.objects.bulk_create([change for change, _ in self.aside])
+        moved: list[FieldChange] = []
+        new: list[FieldChange] = []
+        for change, rows in self.aside:
+            for row in rows:
+                row.change = change
+                (moved if row.pk else new).append(row)
+        FieldChange.objects.bulk_update(moved, ["change"])
+        FieldChange.objects.bulk_create(new)
+
+
+def next_try(now: datetime, attempts: int, *, refused: bool) -> datetime:
+    """When a set-aside change is due again: what was temporary at every run, what was refused ever more rarely."""
+    if not refused:
+        return now
+    return now + (REFUSED_AGAIN[attempts - 1] if attempts <= len(REFUSED_AGAIN) else WEEK)
+
+
+def _held(delivery: Delivery, row: FieldChange) -> Any:
+    """What the target now holds: what its answer says, else what was sent."""
+    answered = paths.get(delivery.record.values, row.path) if delivery.record else MISSING
+    return row.after if answered is MISSING else answered

@@ -1,0 +1,175 @@
+"""What a person's decision does. Everything a button or a script may call; nothing here speaks to a system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from alumnisync.engine.poll import accept_list
+from alumnisync.engine.units import Base
+from alumnisync.models import ChangeRecord, Conflict, Link, Match, Question, Review, SyncRun
+from connectors.models import Cursor, RemoteRecord
+from mappings.models import MappingVersion, SyncSide
+from mappings.rules import Side
+
+CHOICES = ("left", "right", "value", "leave")
+MATCH_CHOICES = ("link", "create", "ignore", "never")
+
+
+class Refusal(ValueError):
+    """A decision that can't be taken. The text is for people."""
+
+
+@transaction.atomic
+def decide(conflict: Conflict, choice: str, *, by: str, value: Any = None, comment: str = "") -> Conflict:
+    """Decide a field that both sides changed; the next run carries it out.
+
+    choice: "left" or "right" (that side's value), "value" (the own value given, for a group a dict of pair
+    key → value), "leave" (both stay as they are and nobody is asked again). Raises Refusal.
+    """
+    conflict = Conflict.objects.select_for_update().get(pk=conflict.pk)
+    if choice not in CHOICES:
+        raise Refusal(f"“{choice}” is no choice. Choose left, right, value or leave.")
+    if choice == "value" and value is None:
+        raise Refusal("Say which value both sides shall have.")
+    if conflict.state == Question.State.CLOSED:
+        raise Refusal("This is settled already: the two sides agree, or one of them moved back.")
+    own = _own_value(conflict, value) if choice == "value" else None
+    _close_with(conflict, choice, by=by, value=own, comment=comment)
+    return conflict
+
+
+@transaction.atomic
+def approve(item: SyncRun | Review, *, by: str) -> SyncRun | Review:
+    """Let a preview, a held run or a reviewed change through. A run is then carried out by the next `sync`.
+
+    Raises Refusal in words for a plan that a newer one has replaced, or whose rules are no longer in force.
+    """
+    if isinstance(item, Review):
+        return _approve_review(Review.objects.select_for_update().get(pk=item.pk), by)
+    run = SyncRun.objects.select_for_update().select_related("version", "sync").get(pk=item.pk)
+    _refuse_outdated(run)
+    run.approved_at, run.approved_by, run.state = timezone.now(), by, SyncRun.State.QUEUED
+    run.save(update_fields=["approved_at", "approved_by", "state"])
+    if run.version.approved_at is None:
+        run.version.approved_at, run.version.approved_by = run.approved_at, by
+        run.version.save(update_fields=["approved_at", "approved_by"])
+    Review.objects.filter(run=run, state=Question.State.HELD).update(state=Question.State.OPEN)
+    for cursor in _lists_of(run):
+        accept_list(cursor)
+    return run
+
+
+@transaction.atomic
+def reject(item: SyncRun | Review, *, by: str, why: str) -> SyncRun | Review:
+    """Refuse a plan or a reviewed change: bases stay, and each refused value is remembered until it moves on."""
+    if isinstance(item, Review):
+        return _reject_review(Review.objects.select_for_update().get(pk=item.pk), by, why)
+    run = SyncRun.objects.select_for_update().get(pk=item.pk)
+    _refuse_outdated(run)
+    waiting = (ChangeRecord.State.PLANNED, ChangeRecord.State.HELD)
+    changes = list(run.changes.filter(state__in=waiting).select_related("link").prefetch_related("fields"))
+    for change in changes:
+        if change.link is not None and change.kind == ChangeRecord.Kind.UPDATE:
+            sender = Side(change.side).other
+            refused = {row.pair: row.source for row in change.fields.all() if row.pair}
+            _remember_refused(change.link, sender, refused)
+    ChangeRecord.objects.filter(pk__in=[change.pk for change in changes]).update(
+        state=ChangeRecord.State.REJECTED, reason=why, finished_at=timezone.now()
+    )
+    run.state, run.reason = SyncRun.State.STOPPED, f"Rejected by {by}: {why}"
+    run.save(update_fields=["state", "reason"])
+    return run
+
+
+@transaction.atomic
+def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | None = None) -> Match:
+    """Decide a possible match: link (with which record), create a new one, ignore for now, or never the same."""
+    match = Match.objects.select_for_update().get(pk=match.pk)
+    if choice not in MATCH_CHOICES:
+        raise Refusal(f"“{choice}” is no choice. Choose link, create, ignore or never.")
+    if match.state == Match.State.CLOSED:
+        raise Refusal("This question is settled already.")
+    candidates = list(match.candidates.all())
+    if choice == "link" and record is None and len(candidates) == 1:
+        record = candidates[0]
+    if choice == "link" and (record is None or record not in candidates):
+        raise Refusal("Say which of the possible records it is.")
+    match.choice, match.chosen, match.state = choice, record, Match.State.DECIDED
+    match.decided_by, match.decided_at = by, timezone.now()
+    match.save(update_fields=["choice", "chosen", "state", "decided_by", "decided_at"])
+    return match
+
+
+def _own_value(conflict: Conflict, value: Any) -> dict[str, Any]:
+    pairs = sorted({*conflict.shown.get("left", {}), *conflict.shown.get("right", {})})
+    if len(pairs) == 1 and not (isinstance(value, Mapping) and set(value) == set(pairs)):
+        return {pairs[0]: value}
+    if not isinstance(value, Mapping) or set(value) != set(pairs):
+        raise Refusal("These fields belong together: give a value for each of them.")
+    return dict(value)
+
+
+def _close_with(
+    question: Conflict | Review,
+    choice: str,
+    *,
+    by: str,
+    value: dict[str, Any] | None = None,
+    comment: str = "",
+) -> None:
+    question.choice, question.value, question.comment = choice, value, comment
+    question.state = Question.State.DECIDED
+    question.decided_by, question.decided_at = by, timezone.now()
+    question.save(update_fields=["choice", "value", "comment", "state", "decided_by", "decided_at"])
+
+
+def _approve_review(review: Review, by: str) -> Review:
+    if review.state == Question.State.CLOSED:
+        raise Refusal("This change is settled already.")
+    _close_with(review, Side(review.side).other.value, by=by)
+    return review
+
+
+def _reject_review(review: Review, by: str, why: str) -> Review:
+    if review.state == Question.State.CLOSED:
+        raise Refusal("This change is settled already.")
+    sender = Side(review.side).other
+    _close_with(review, "leave", by=by, comment=why)
+    if review.link.state == Link.State.ACTIVE:
+        _remember_refused(review.link, sender, review.shown.get(sender.value, {}))
+        review.state = Question.State.CLOSED
+        review.save(update_fields=["state"])
+    return review
+
+
+def _remember_refused(link: Link, sender: Side, values: Mapping[str, Any]) -> None:
+    for pair, raw in values.items():
+        base = Base.load(link.bases.get(pair, {}))
+        base = Base(base.held, {**base.refused, sender: raw}, base.kept_blank)
+        link.bases = {**link.bases, pair: base.dump()}
+    link.save(update_fields=["bases"])
+
+
+def _refuse_outdated(run: SyncRun) -> None:
+    if run.state == SyncRun.State.SUPERSEDED:
+        newer = run.sync.runs.filter(pk__gt=run.pk).order_by("-pk").first()
+        raise Refusal(f"Run {run.pk} is out of date: run {newer.pk if newer else '?'} planned everything anew.")
+    if run.version.state == MappingVersion.State.RETIRED:
+        raise Refusal(f"Run {run.pk} was planned by rules that are no longer in force. Run the sync again.")
+    if run.state not in (SyncRun.State.HELD, SyncRun.State.DONE) or (
+        run.approved_at and run.state != SyncRun.State.HELD
+    ):
+        raise Refusal(f"Run {run.pk} is {run.state}: there is nothing in it to decide.")
+
+
+def _lists_of(run: SyncRun) -> list[Cursor]:
+    sides = SyncSide.objects.filter(version=run.version)
+    return [
+        cursor for side in sides
+        if (cursor := Cursor.objects.filter(connection=side.connection, object_type=side.object_type).first())
+        and cursor.list_verdict
+    ]  # fmt: skip

@@ -1,0 +1,18 @@
+"""Putting a version of a sync's rules in force, with what that means for its records."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from alumnisync.models import Progress
+from mappings import versions
+from mappings.models import MappingVersion
+
+
+@transaction.atomic
+def activate(version: MappingVersion) -> bool:
+    """Puts a version in force; every record is then planned anew. False: it was in force already."""
+    switched = versions.activate(version)
+    if switched:
+        Progress.objects.filter(sync=version.sync_id).update(planned_to=0)
+    return switched
