@@ -1,0 +1,501 @@
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alumnisync.engine.identity import BY_PERSON, CROWD, Candidate, Decision, Pairing, Standing, decide
+from alumnisync.engine.keys import IdentityRule, Reader, fold, identity_rules, keys
+from mappings.rules import MatchRule, Rules, Side, SideRules
+
+L, R = Side.LEFT, Side.RIGHT
+EMAIL = MatchRule({L: ("email",), R: ("Email",)})
+NAME = MatchRule({L: ("last", "year"), R: ("Last", "Year")})
+PHONE = MatchRule({L: ("phone",), R: ("Phone",)})
+
+
+def build_rules(*match: MatchRule, key_right: str = "", key_left: str = "") -> tuple[IdentityRule, ...]:
+    sides = {L: SideRules("user", key_field=key_left), R: SideRules("Contact", key_field=key_right)}
+    return identity_rules(7, Rules(sides=sides, pairs=(), match=match))
+
+
+def person(
+    rules: Iterable[IdentityRule],
+    side: Side,
+    pk: int,
+    standing: Standing = Standing.FREE,
+    named: bool = True,
+    **values: Any,
+) -> Candidate:
+    """A candidate whose remote id is "L1" or "R1" for its number; values are named alike on both sides."""
+    own = {name if side is L else name.capitalize(): value for name, value in values.items()}
+    digests = {rule.name: keys(rule, side, f"{side[0].upper()}{pk}", own, {}) for rule in rules}
+    return Candidate(pk, side, digests, standing, named)
+
+
+def links(decision: Decision) -> set[tuple[int, int]]:
+    return {(one.left, one.right) for one in decision.links}
+
+
+def knots(decision: Decision) -> list[set[int]]:
+    return [set(knot.records) for knot in decision.knots]
+
+
+# Keys
+
+
+def key_of(values: Mapping[str, Any], side: Side = L, readers: Mapping[str, Reader] | None = None) -> frozenset[bytes]:
+    return keys(build_rules(EMAIL)[0], side, "1", values, readers or {})
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Ann@X.org", " ann@x.ORG "),
+        ("Ann   Lee", "ann lee"),
+        ("Straße", "STRASSE"),
+        ("ｆｕｌｌ", "full"),  # noqa: RUF001 - full width letters
+        ("e\u0301", "é"),
+        (1998, "1998"),
+        (1998.0, 1998),
+    ],
+)
+def test_text_that_says_the_same_has_the_same_key(left: Any, right: Any) -> None:
+    assert key_of({"email": left}) == key_of({"Email": right}, R) != frozenset()
+
+
+@pytest.mark.parametrize("raw", [None, "", "  ", [], [None, ""], {}, {"a": 1}])
+def test_a_blank_has_no_key(raw: Any) -> None:
+    assert key_of({"email": raw}) == frozenset()
+
+
+def test_a_field_that_is_missing_has_no_key() -> None:
+    assert key_of({}) == frozenset()
+
+
+def test_a_list_gives_a_key_for_each_value() -> None:
+    both = key_of({"email": ["a@x.org", "b@x.org", "A@x.org"]})
+    assert both == key_of({"email": "a@x.org"}) | key_of({"email": "b@x.org"})
+    assert {len(digest) for digest in both} == {16}
+
+
+def test_fields_combine_and_a_blank_part_leaves_no_key() -> None:
+    rule = build_rules(NAME)[0]
+    both = keys(rule, L, "1", {"last": ["Lee", "Poe"], "year": 98}, {})
+    assert len(both) == 2
+    assert both & keys(rule, R, "1", {"Last": "poe", "Year": "98"}, {})
+    assert keys(rule, L, "1", {"last": "Lee", "year": None}, {}) == frozenset()
+
+
+def test_parts_do_not_run_into_each_other() -> None:
+    rule = build_rules(NAME)[0]
+    one = keys(rule, L, "1", {"last": "a b", "year": "c"}, {})
+    assert one != keys(rule, L, "1", {"last": "a", "year": "b c"}, {})
+
+
+def test_long_lists_do_not_multiply_without_end_and_the_same_keys_are_kept() -> None:
+    rule = build_rules(NAME)[0]
+    names = [f"name {number}" for number in range(40)]
+    forth = keys(rule, L, "1", {"last": names, "year": list(range(40))}, {})
+    back = keys(rule, L, "1", {"last": names[::-1], "year": list(range(40))[::-1]}, {})
+    assert len(forth) == 50
+    assert forth == back
+
+
+def test_a_kind_reads_the_value_and_what_it_cannot_read_has_no_key() -> None:
+    def digits(raw: Any) -> str | None:
+        return "".join(filter(str.isdigit, raw)) or None
+
+    readers = {"email": digits}
+    assert key_of({"email": "(573) 555-0100"}, readers=readers) == key_of({"email": "573 5550100"}, readers=readers)
+    assert key_of({"email": "none"}, readers=readers) == frozenset()
+
+
+def test_keys_fold_case_even_where_the_kind_does_not() -> None:
+    assert key_of({"email": "Ann"}, readers={"email": str}) == key_of({"email": "ann"})
+
+
+def test_a_lone_surrogate_and_a_nul_are_keys_like_others() -> None:
+    assert key_of({"email": "\ud800"}) != key_of({"email": "\x00"}) != frozenset()
+
+
+def test_another_sync_and_another_rule_have_other_digests() -> None:
+    sides = {L: SideRules("user"), R: SideRules("Contact")}
+    swapped = MatchRule({L: ("email",), R: ("Other",)})
+    values = {"email": "a@x.org"}
+    seen = [
+        keys(identity_rules(sync, Rules(sides, (), (rule,)))[0], L, "1", values, {})
+        for sync, rule in ((7, EMAIL), (8, EMAIL), (7, swapped))
+    ]
+    assert len(frozenset().union(*seen)) == 3
+
+
+def test_rules_are_named_by_side_or_by_fields_and_come_in_order() -> None:
+    rules = build_rules(EMAIL, NAME, key_right="Alumni_Id", key_left="crm_id")
+    assert [rule.name for rule in rules] == [
+        "key:left",
+        "key:right",
+        "email ↔ Email",
+        "last, year ↔ Last, Year",
+    ]
+    assert rules[1].label == "Alumni_Id"
+
+
+def test_long_rules_get_short_names_that_differ() -> None:
+    wide = [MatchRule({L: ("x" * 90, "y" * number), R: ("X" * 90,)}) for number in (10, 11)]
+    names = {rule.name for rule in build_rules(*wide)}
+    assert len(names) == 2
+    assert all(len(name) == 100 for name in names)
+
+
+def test_a_key_field_holds_the_other_sides_id_exactly() -> None:
+    rule = build_rules(key_right="Alumni_Id")[0]
+    left = keys(rule, L, "a1", {}, {})
+    assert keys(rule, R, "x", {"Alumni_Id": " a1 "}, {}) == left
+    assert keys(rule, R, "x", {"Alumni_Id": "A1"}, {}) != left
+    assert keys(rule, R, "a1", {"Alumni_Id": None}, {}) == frozenset()
+    assert keys(rule, R, "x", {"Alumni_Id": 12.0}, {}) == keys(rule, L, "12", {}, {})
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing(text: str) -> None:
+    once = fold(text)
+    assert once is None or fold(once) == once
+
+
+# Decisions, by example
+
+
+def decided(
+    rules: tuple[IdentityRule, ...], *candidates: Candidate, **known: Any
+) -> tuple[set[tuple[int, int]], list[set[int]]]:
+    decision = decide(candidates, rules, **known)
+    return links(decision), knots(decision)
+
+
+def test_one_on_each_side_are_linked_and_the_rule_is_named() -> None:
+    rules = build_rules(EMAIL)
+    decision = decide([person(rules, L, 1, email="a"), person(rules, R, 2, email="A")], rules)
+    assert decision == Decision((Pairing(1, 2, "email ↔ Email"),), (), frozenset())
+
+
+def test_somebody_alone_is_nobody() -> None:
+    rules = build_rules(EMAIL)
+    assert decided(rules, person(rules, L, 1, email="a"), person(rules, R, 2)) == (set(), [])
+
+
+def test_a_couple_on_both_sides_is_one_question_and_no_link() -> None:
+    rules = build_rules(EMAIL, PHONE)
+    couple = [person(rules, side, pk, email="us", phone=pk % 2) for side, pk in ((L, 1), (L, 2), (R, 3), (R, 4))]
+    assert decided(rules, *couple) == (set(), [{1, 2, 3, 4}])
+
+
+def test_an_earlier_rule_decides() -> None:
+    rules = build_rules(EMAIL, PHONE)
+    people = [
+        person(rules, L, 1, email="a", phone=1),
+        person(rules, R, 2, email="a", phone=2),
+        person(rules, R, 3, email="c", phone=1),
+    ]
+    # Who agrees with somebody linked by an earlier rule is asked about, never created.
+    assert decided(rules, *people) == ({(1, 2)}, [{1, 3}])
+
+
+def test_a_blank_skips_the_rule() -> None:
+    rules = build_rules(EMAIL, PHONE)
+    people = [person(rules, L, 1, email="", phone=1), person(rules, R, 2, email="b", phone=1)]
+    assert decided(rules, *people) == ({(1, 2)}, [])
+
+
+def test_twins_without_a_partner_are_one_question() -> None:
+    rules = build_rules(EMAIL)
+    assert decided(rules, person(rules, L, 1, email="a"), person(rules, L, 2, email="a")) == (set(), [{1, 2}])
+
+
+def test_twins_may_be_told_apart_by_a_later_rule() -> None:
+    rules = build_rules(EMAIL, PHONE)
+    people = [
+        person(rules, L, 1, email="us", phone=1),
+        person(rules, L, 2, email="us", phone=2),
+        person(rules, R, 3, phone=1),
+        person(rules, R, 4, phone=2),
+    ]
+    assert decided(rules, *people) == ({(1, 3), (2, 4)}, [])
+    assert decided(rules, *people[:3]) == ({(1, 3)}, [{1, 2}])
+
+
+def test_several_values_can_make_several_candidates() -> None:
+    rules = build_rules(EMAIL)
+    people = [
+        person(rules, L, 1, email=["a", "b"]),
+        person(rules, R, 2, email="a"),
+        person(rules, R, 3, email="b"),
+    ]
+    assert decided(rules, *people) == (set(), [{1, 2, 3}])
+
+
+@pytest.mark.parametrize("side", [L, R])
+def test_a_blocked_record_with_the_key_makes_a_question(side: Side) -> None:
+    rules = build_rules(EMAIL)
+    blocked = person(rules, side, 9, Standing.BLOCKED, email="a")
+    assert decided(rules, person(rules, L, 1, email="a"), blocked) == (set(), [{1, 9}])
+
+
+def test_a_blocked_record_stops_a_link_too() -> None:
+    rules = build_rules(EMAIL)
+    people = [
+        person(rules, L, 1, email="a"),
+        person(rules, R, 2, email="a"),
+        person(rules, R, 9, Standing.BLOCKED, email="a"),
+    ]
+    assert decided(rules, *people) == (set(), [{1, 2, 9}])
+    assert decide(people, rules).knots[0].waiting == {1, 2}
+
+
+def test_those_who_are_mixed_up_by_different_rules_are_one_question() -> None:
+    rules = build_rules(EMAIL, PHONE)
+    people = [
+        person(rules, L, 1, email="us"),
+        person(rules, L, 2, email="us", phone=5),
+        person(rules, R, 3, email="us"),
+        person(rules, R, 4, phone=5),
+    ]
+    decision = decide(people, rules)
+    assert knots(decision) == [{1, 2, 3, 4}]
+    assert decision.knots[0].rule == "email ↔ Email"
+
+
+@pytest.mark.parametrize(("count", "asked"), [(CROWD, True), (CROWD + 1, False)])
+def test_a_key_that_too_many_hold_is_ignored_and_told(count: int, asked: bool) -> None:
+    rules = build_rules(EMAIL)
+    crowd = [person(rules, R, pk, email="none@x.org") for pk in range(count)]
+    decision = decide([person(rules, L, 90, email="none@x.org"), *crowd], rules)
+    assert len(decision.knots) == asked
+    assert {name for name, _ in decision.ignored} == (set() if asked else {"email ↔ Email"})
+
+
+def test_a_key_known_to_be_crowded_is_ignored_though_few_holders_are_here() -> None:
+    rules = build_rules(EMAIL)
+    people = [person(rules, L, 1, email="a"), person(rules, R, 2, email="a")]
+    crowded = {digest for digests in people[0].keys.values() for digest in digests}
+    decision = decide(people, rules, crowded=crowded)
+    assert (links(decision), len(decision.ignored)) == (set(), 1)
+
+
+# Key fields
+
+
+def test_the_key_field_comes_before_the_match_rules() -> None:
+    rules = build_rules(EMAIL, key_right="Crm")
+    people = [
+        person(rules, L, 1, email="a"),
+        person(rules, R, 2, email="b", crm="L1"),
+    ]
+    decision = decide(people, rules)
+    assert decision.links == (Pairing(1, 2, "key:right"),)
+
+
+def test_the_key_field_of_either_side_links() -> None:
+    rules = build_rules(key_left="crm", key_right="Crm")
+    people = [person(rules, L, 1, crm="R2"), person(rules, R, 2)]
+    assert decide(people, rules).links == (Pairing(1, 2, "key:left"),)
+
+
+def test_an_id_held_by_two_is_a_question() -> None:
+    rules = build_rules(EMAIL, key_right="Crm")
+    people = [person(rules, L, 1), person(rules, R, 2, crm="L1"), person(rules, R, 3, crm="L1")]
+    assert decided(rules, *people) == (set(), [{1, 2, 3}])
+
+
+def test_an_id_that_reads_gone_is_a_question() -> None:
+    rules = build_rules(key_right="Crm")
+    people = [person(rules, L, 1, Standing.BLOCKED), person(rules, R, 2, crm="L1")]
+    assert decided(rules, *people) == (set(), [{1, 2}])
+
+
+def test_an_id_that_nobody_has_is_a_question_of_its_own() -> None:
+    rules = build_rules(key_right="Crm")
+    decision = decide([person(rules, R, 2, crm="L404")], rules)
+    assert knots(decision) == [{2}]
+    assert "Crm" in decision.knots[0].reason
+    assert "L404" not in decision.knots[0].reason
+
+
+@pytest.mark.parametrize("side", [L, R])
+def test_a_key_field_with_another_id_is_never_linked_over(side: Side) -> None:
+    rules = build_rules(EMAIL, key_left="crm", key_right="Crm")
+    astray: dict[Side, dict[str, Any]] = {side: {"crm": "other"}}
+    people = [person(rules, one, pk, email="a", **astray.get(one, {})) for one, pk in ((L, 1), (R, 2))]
+    assert decided(rules, *people) == (set(), [{1, 2}])
+
+
+def test_key_fields_that_contradict_each_other_are_a_question() -> None:
+    rules = build_rules(key_left="crm", key_right="Crm")
+    people = [person(rules, L, 1, crm="R3"), person(rules, R, 2, crm="L1"), person(rules, R, 3)]
+    assert decided(rules, *people) == (set(), [{1, 2, 3}])
+
+
+def test_a_placeholder_in_a_key_field_asks_about_each_alone() -> None:
+    rules = build_rules(EMAIL, key_right="Crm")
+    crowd = [person(rules, R, pk, crm="0") for pk in range(CROWD + 1)]
+    decision = decide(crowd, rules)
+    assert knots(decision) == [{pk} for pk in range(CROWD + 1)]
+    assert {name for name, _ in decision.ignored} == {"key:right"}
+
+
+# What people decided
+
+
+def test_a_persons_choice_links_whatever_the_keys_say() -> None:
+    rules = build_rules(EMAIL)
+    people = [person(rules, L, 1, email="a"), person(rules, R, 2, email="a"), person(rules, R, 3, email="a")]
+    decision = decide(people, rules, chosen=[(1, 3)])
+    assert decision.links == (Pairing(1, 3, BY_PERSON),)
+    assert knots(decision) == [{1, 2, 3}]
+    assert decision.knots[0].waiting == {2}
+
+
+def test_a_choice_that_is_no_longer_free_is_not_carried_out() -> None:
+    rules = build_rules(EMAIL)
+    people = [person(rules, L, 1, email="a"), person(rules, R, 3, Standing.BLOCKED, email="a")]
+    assert decided(rules, *people, chosen=[(1, 3)]) == (set(), [{1, 3}])
+
+
+def test_a_refused_pair_is_neither_linked_nor_asked_about_again() -> None:
+    rules = build_rules(EMAIL)
+    people = [person(rules, L, 1, email="a"), person(rules, R, 2, email="a")]
+    assert decided(rules, *people, refused={frozenset((1, 2))}) == (set(), [])
+
+
+def test_a_refused_pair_does_not_stand_between_others() -> None:
+    rules = build_rules(EMAIL)
+    people = [
+        person(rules, L, 1, email=["a", "b"]),
+        person(rules, R, 2, email="a"),
+        person(rules, R, 3, email="b"),
+    ]
+    assert decided(rules, *people, refused={frozenset((1, 2))}) == ({(1, 3)}, [])
+
+
+def test_a_refused_id_is_not_asked_about_again() -> None:
+    rules = build_rules(key_right="Crm")
+    people = [person(rules, L, 1), person(rules, R, 2, crm="L1")]
+    assert decided(rules, *people, refused={frozenset((1, 2))}) == (set(), [])
+
+
+def test_who_is_new_blocks_others_but_is_found_by_id() -> None:
+    rules = build_rules(EMAIL, key_right="Crm")
+    new = person(rules, L, 1, Standing.NEW, email="a")
+    assert decided(rules, new) == (set(), [])
+    assert decided(rules, new, person(rules, L, 2, email="a")) == (set(), [{1, 2}])
+    assert decided(rules, new, person(rules, R, 3, crm="L1")) == ({(1, 3)}, [])
+
+
+def test_a_pilot_decides_only_where_one_of_its_people_is_concerned() -> None:
+    rules = build_rules(EMAIL)
+    people = [
+        person(rules, L, 1, email="a"),
+        person(rules, R, 2, named=False, email="a"),
+        person(rules, L, 3, named=False, email="b"),
+        person(rules, R, 4, named=False, email="b"),
+        person(rules, L, 5, named=False, email="c"),
+        person(rules, L, 6, named=False, email="c"),
+    ]
+    assert decided(rules, *people) == ({(1, 2)}, [])
+
+
+# Laws
+
+LAWFUL = build_rules(EMAIL, PHONE, key_right="Crm")
+few = st.sampled_from(["", "a", "b", "c"])
+SPECS = st.lists(
+    st.tuples(
+        st.sampled_from([L, R]),
+        st.sampled_from([*[Standing.FREE] * 3, Standing.NEW, Standing.BLOCKED]),
+        st.lists(few, max_size=2),
+        few,
+        st.sampled_from(["", "", "1", "2", "404"]),
+    ),
+    max_size=9,
+)
+
+
+def mirror(side: Side, swapped: bool) -> Side:
+    return side.other if swapped else side
+
+
+def population(specs: Collection[tuple[Side, Standing, list[str], str, str]], swapped: bool = False) -> list[Candidate]:
+    rules = build_rules(EMAIL, PHONE, key_left="crm") if swapped else LAWFUL
+    people = []
+    for pk, (side, standing, email, phone, key) in enumerate(specs):
+        held = f"{mirror(side.other, swapped)[0].upper()}{key}" if key and side is R else ""
+        values: dict[str, Any] = {"email": email, "phone": phone, "crm": held}
+        people.append(person(rules, mirror(side, swapped), pk, standing, **values))
+    return people
+
+
+def shape(decision: Decision, swapped: bool = False) -> tuple[set[tuple[int, int]], set[frozenset[int]]]:
+    pairs = {(right, left) if swapped else (left, right) for left, right in links(decision)}
+    return pairs, {knot.records for knot in decision.knots}
+
+
+@given(SPECS)
+def test_swapping_the_sides_swaps_the_answer(specs: list[Any]) -> None:
+    swapped = decide(population(specs, True), build_rules(EMAIL, PHONE, key_left="crm"))
+    assert shape(decide(population(specs), LAWFUL)) == shape(swapped, True)
+
+
+@given(SPECS, st.randoms(use_true_random=False))
+def test_the_order_of_records_means_nothing(specs: list[Any], chance: Any) -> None:
+    people = population(specs)
+    mixed = people[:]
+    chance.shuffle(mixed)
+    assert decide(people, LAWFUL) == decide(mixed, LAWFUL)
+
+
+@given(SPECS)
+def test_nobody_is_linked_twice_or_linked_and_asked_about(specs: list[Any]) -> None:
+    decision = decide(population(specs), LAWFUL)
+    seen = [pk for one in decision.links for pk in (one.left, one.right)]
+    seen += [pk for knot in decision.knots for pk in knot.waiting]
+    assert len(seen) == len(set(seen))
+
+
+@given(SPECS)
+def test_no_link_where_a_candidate_is_blocked(specs: list[Any]) -> None:
+    people = {one.id: one for one in population(specs)}
+    for link in decide(people.values(), LAWFUL).links:
+        for pk in (link.left, link.right):
+            assert people[pk].standing is not Standing.BLOCKED
+            rivals = {other.id for other in people.values() if other.keys[link.rule] & people[pk].keys[link.rule]}
+            assert rivals == {link.left, link.right}
+
+
+@given(SPECS)
+def test_nobody_who_shares_a_key_is_left_to_be_created(specs: list[Any]) -> None:
+    people = population(specs)
+    decision = decide(people, LAWFUL)
+    settled = {pk for one in decision.links for pk in (one.left, one.right)}
+    settled |= {pk for knot in decision.knots for pk in knot.waiting}
+    crowded = {digest for _, digest in decision.ignored}
+    for one in people:
+        if one.standing is Standing.FREE and one.id not in settled:
+            held = {digest for digests in one.keys.values() for digest in digests} - crowded
+            others = [other for other in people if other.id != one.id]
+            assert not any(held & set().union(*other.keys.values()) for other in others)
+
+
+@given(SPECS)
+def test_links_carried_out_leave_the_rest_as_it_was(specs: list[Any]) -> None:
+    people = population(specs)
+    first = decide(people, LAWFUL)
+    linked = {pk for one in first.links for pk in (one.left, one.right)}
+    after = [
+        Candidate(one.id, one.side, one.keys, Standing.BLOCKED if one.id in linked else one.standing) for one in people
+    ]
+    again = decide(after, LAWFUL)
+    assert not again.links
+    assert {pk for knot in again.knots for pk in knot.waiting} == {pk for knot in first.knots for pk in knot.waiting}
