@@ -63,7 +63,7 @@ class Command(BaseCommand):
             create = ["createsuperuser", "--noinput", "--username", USER, "--email", "demo@example.org"]
             subprocess.run([sys.executable, MANAGE, *create], env=environment, check=True)  # noqa: S603
             address = f"127.0.0.1:{options['port']}"
-            self._say(f"\nLook at it on http://{address}/admin/ as {USER} with the password {password}")
-            self._say("The sync runs by itself every night at 1:00. Ctrl-C ends the demo and all it started.")
+            self._say("\nCtrl-C ends the demo and all it started.")
+            self._say(f"Look at it on http://{address}/admin/ as {USER} with the password {password}")
             web = [sys.executable, MANAGE, "web", "--port", str(options["port"])]
             subprocess.run(web, env=environment, check=False)  # noqa: S603
