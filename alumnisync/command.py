@@ -51,20 +51,15 @@ class Failure(Exception):
 class AnsweringCommand(BaseCommand):
     """A command that works out an Answer, or raises Failure."""
 
+    # Checked in `handle`: a missing setting is an answer too, and its exit code is ours.
+    requires_system_checks = []
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object alone on standard output")
         self.add_own_arguments(parser)
 
     def add_own_arguments(self, parser: CommandParser) -> None:
         """The command's own arguments."""
-
-    def execute(self, *args: Any, **options: Any) -> str | None:
-        try:
-            return super().execute(*args, **options)
-        except CommandError as error:
-            # Django ends with 1 when its checks find a setting missing; ours for a wrong configuration is 2.
-            error.returncode = Exit.USAGE
-            raise
 
     @abstractmethod
     def answer(self, **options: Any) -> Answer:
@@ -87,17 +82,16 @@ class AnsweringCommand(BaseCommand):
 
     def _attempt(self, options: dict[str, Any]) -> Answer:
         try:
+            self.check()
             return self.answer(**options)
         except Failure as failure:
             return self._failed(failure)
-        except ImproperlyConfigured as error:
+        except (CommandError, ImproperlyConfigured) as error:
             return self._failed(Failure(str(error)))
         except (OperationalError, ProgrammingError) as error:
             words = str(error).strip() or type(error).__name__
             advice = "Run “python manage.py migrate”, or check DATABASE_URL."
             return self._failed(Failure(f"The database can't be used ({words}). {advice}", Exit.FAILED))
-        except CommandError:
-            raise
         except Exception:
             # Python would end with 1, which says "done" in our exit codes.
             log.exception("A fault in the program")

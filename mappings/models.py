@@ -137,7 +137,7 @@ class FieldMapping(models.Model):
     region = CountryField(blank=True, help_text="Where phone numbers without a country code are.")
     currency = models.CharField(max_length=3, blank=True)
     restricted_when = models.JSONField(default=dict, blank=True, help_text="Side → the value that means restricted.")
-    value_map = models.ForeignKey(ValueMap, null=True, blank=True, on_delete=models.PROTECT)
+    value_map = models.ForeignKey(ValueMap, null=True, blank=True, on_delete=models.RESTRICT)
     read_left = models.TextField(blank=True)
     write_left = models.TextField(blank=True)
     read_right = models.TextField(blank=True)

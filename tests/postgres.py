@@ -80,9 +80,7 @@ def server(binaries: Path) -> Iterator[str]:
 def run(command: Sequence[str]) -> None:
     # To files, not pipes: the server inherits them and would keep a pipe open.
     with tempfile.TemporaryFile("w+") as said:
-        code = subprocess.call(
-            command, stdout=said, stderr=said, cwd="/", env={**os.environ, "LC_ALL": "C.UTF-8"}
-        )
+        code = subprocess.call(command, stdout=said, stderr=said, cwd="/", env={**os.environ, "LC_ALL": "C.UTF-8"})
         if code:
             said.seek(0)
             sys.stderr.write(said.read())

@@ -62,7 +62,9 @@ def make_rows(name: str) -> None:
     now = timezone.now()
     User.objects.create_user(f"user-{name}")
     Group.objects.create(name=name)
-    connection = Connection.objects.create(name=name, system="memory", secrets={"api_key": SECRET})
+    connection = Connection(name=name, system="memory")
+    connection.secrets = {"api_key": SECRET}
+    connection.save()
     cursor = Cursor.objects.create(connection=connection, object_type="person")
     record = RemoteRecord.objects.create(
         cursor=cursor,

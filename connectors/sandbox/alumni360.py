@@ -129,6 +129,7 @@ class Alumni360(StandIn):
         self.counts["reads"] += 1
         users = self.records["user"]
         first = (int(page) - 1) * self.page_size
+        # A page past the end is an empty list: nothing published says otherwise.
         found = list(islice(users.values(), first, first + self.page_size))
         return Answer(200, {self.envelope: found, "total": len(users), "page": int(page)} if self.envelope else found)
 
@@ -152,6 +153,7 @@ class Alumni360(StandIn):
         values = self._read(request)
         if isinstance(values, Answer):
             return values
+        # What is left out of a PUT is not published: it stays, or is blanked.
         after = {**user, **(BLANK if self.put_blanks else {}), **values}
         emptied = [name for name in REQUIRED if after[name] in (None, "")]
         if emptied:
@@ -172,6 +174,7 @@ class Alumni360(StandIn):
             return _problem(400, "Bad Request")
         if not isinstance(values, dict):
             return _problem(400, "Bad Request")
+        # A record that was read may be sent back whole: what the system sets itself is passed over.
         values = {name: value for name, value in values.items() if name not in READ_ONLY}
         errors = problems(values)
         return _problem(400, "Bad Request", errors) if errors else _typed(values)

@@ -74,6 +74,7 @@ class Faults:
 
     def take(self, method: str, path: str) -> Fault | None:
         """What goes wrong with this request."""
+        # What was asked for by name comes before the shares, or a test could not rely on it.
         with self._lock:
             for place, (fault, times) in enumerate(self._waiting):
                 if fault.fits(method, path):

@@ -123,6 +123,7 @@ def _invent(number: int, draw: Random) -> Person:
         "last": last,
         "former": draw.choice(LAST) if draw.random() < 0.15 else "",
         "nick": NICKNAMES.get(first, "") if draw.random() < 0.5 else "",
+        # The number keeps addresses apart where names are not.
         "email": f"{_plain(first)}.{_plain(last)}{number}@{draw.choice(DOMAINS)}",
         "class_year": str(year),
         "birthdate": f"{year - 22}-{draw.randint(1, 12):02}-{draw.randint(1, 28):02}",
@@ -153,6 +154,7 @@ def _invent_contact(draw: Random) -> Person:
 def _relate(person: Person, before: Person) -> Person:
     """Now and then somebody shares an address with the one before, or is their namesake."""
     number = person["number"]
+    # By number and not drawn: even 20 people have a couple, and 40 have namesakes.
     if number % 50 == 17:
         shared = ("last", "email", "phone", "street", "city", "state", "postal")
         return {**person, **{name: before[name] for name in shared}}

@@ -43,6 +43,7 @@ def stand_ins() -> dict[str, type[StandIn]]:
 
 
 class _Server(ThreadingHTTPServer):
+    # A forgotten stand-in must not keep its process alive.
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
@@ -108,6 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if answer.status not in (204, 304):
             self.send_header("Content-Length", str(len(content)))
+        # The length that was promised stands: that is how a client can tell.
         if answer.cut:
             content = content[: len(content) // 2]
             self.close_connection = True
@@ -116,6 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _drop(self) -> None:
         self.close_connection = True
+        # A reset, and not the tidy end that a client could take for an empty answer.
         linger_not = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_not)
         _hang_up(self.connection)

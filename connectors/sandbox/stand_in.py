@@ -141,7 +141,9 @@ class StandIn(ABC):
     def serve(self, request: Request) -> Answer:
         """Answer a request, with the latency and faults that are switched on, and note it."""
         fault = self.faults.take(request.method, request.path)
+        # Waited for without the lock, so that a slow answer holds no other up.
         time.sleep(self.latency + (fault.seconds if fault and fault.kind == "slow" else 0))
+        # Effect, count and log line are one: who looks at them never sees half.
         with self.lock:
             self.counts["requests"] += 1
             answer = self._faulty(fault, request) if fault else self.answer(request)

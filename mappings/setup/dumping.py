@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import yaml
 from connectors.models import Connection
 from connectors.registry import connectors
 from mappings.models import FieldMapping, Sync, SyncSide, ValueMap
+from mappings.rules import Word
 from mappings.setup.connections import secret_names
 from mappings.setup.contents import (
     HEAD_WORDS,
@@ -24,6 +26,7 @@ from mappings.setup.contents import (
     defaults_of,
     plain_row,
 )
+from mappings.setup.pairs import SIDES
 from mappings.versions import current_version
 
 WIDTH = 110

@@ -38,9 +38,7 @@ def migrated(tmp_path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(
-    command: Sequence[str], environ: dict[str, str], folder: Path
-) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: Sequence[str], environ: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A command at work elsewhere than beside manage.py; what is left of its group is ended afterwards."""
     process = subprocess.Popen(
         [sys.executable, MANAGE, *command],

@@ -43,7 +43,7 @@ def test_case_of_text_does_not_count_where_the_office_says_so() -> None:
 
 
 def test_text_is_written_as_typed() -> None:
-    assert sent(outcome("O’Brien-Núñez", "Smith", "Smith")) == {"right_field": "O’Brien-Núñez"}
+    assert sent(outcome("O'Brien-Núñez", "Smith", "Smith")) == {"right_field": "O'Brien-Núñez"}
 
 
 def test_a_phone_is_written_in_canonical_form() -> None:
@@ -230,6 +230,17 @@ def test_a_group_is_one_write_of_the_fields_that_differ() -> None:
     assert sent(result) == {"right_city": "Bonn"}
 
 
+def test_a_member_of_a_group_that_agrees_already_gets_its_base_with_the_write() -> None:
+    result = address(see("Bonn", "", "", key="city"), see("DE", "DE", key="land"))
+    assert sent(result) == {"right_city": "Bonn"}
+    assert result.settles["land"].held == {LEFT: "DE", RIGHT: "DE"}
+
+
+def test_a_member_nobody_changed_is_not_written_where_it_is_unknown() -> None:
+    result = address(see("Bonn", "Rolla", "Rolla", key="city"), see("US", MISSING, "US", key="land"))
+    assert sent(result) == {"right_city": "Bonn"}
+
+
 def test_a_group_is_one_conflict() -> None:
     result = address(see("Bonn", "Rolla", "Rolla", key="city"), see("US", "DE", "US", key="land"))
     assert result.verdict is Verdict.CONFLICT
@@ -285,6 +296,11 @@ def test_a_removal_that_was_kept_is_not_filled_again_without_a_person() -> None:
 
 def test_a_removal_that_was_kept_is_over_once_somebody_fills_it() -> None:
     assert sent(outcome("Ann", "Anne", make_base("", "Anne", kept=LEFT))) == {"right_field": "Ann"}
+
+
+def test_a_removal_that_is_kept_forgets_no_refusal() -> None:
+    result = outcome("", "Anna", make_base("Anne", "Anne", refused={RIGHT: "Anna"}))
+    assert is_still(outcome("", "Anna", result.settles["field"]))
 
 
 def test_a_removal_may_ask() -> None:

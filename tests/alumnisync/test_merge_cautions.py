@@ -8,6 +8,7 @@ import pytest
 
 from alumnisync.engine.merge import merge
 from alumnisync.engine.units import Outcome, Verdict
+from connectors.records import MISSING
 from mappings.rules import ConflictRule, FirstMeeting, OnInvalid, ValuePairs
 from tests.alumnisync.sights import (
     LEFT,
@@ -130,6 +131,17 @@ def test_lifting_a_restriction_takes_a_person(lifted: Any) -> None:
     assert not result.urgent
 
 
+@pytest.mark.parametrize(("left", "right"), [("perhaps", False), ("no", "perhaps")])
+def test_a_lifting_against_what_cannot_be_read_is_a_conflict(left: Any, right: Any) -> None:
+    base = make_base("yes", True)
+    result = outcome(left, right, base, kind="consent", restricted_when={LEFT: "yes", RIGHT: True})
+    assert result.verdict is Verdict.CONFLICT
+
+
+def test_a_restriction_goes_to_a_side_that_says_nothing() -> None:
+    assert sent(consent("yes", MISSING, make_base("no", False))) == {"right_field": True}
+
+
 def test_a_restriction_is_judged_on_change_only() -> None:
     assert is_still(consent("yes", False, make_base("yes", False)))
 
@@ -152,7 +164,8 @@ def test_a_death_that_may_not_be_sent_freezes_all_the_same(word: str) -> None:
     assert outcome(True, False, False, kind="deceased", to_right=word).freezes
 
 
-def test_a_death_both_sides_know_freezes_nothing() -> None:
+def test_nothing_freezes_where_nobody_died_or_both_sides_know() -> None:
+    assert not outcome("perhaps", False, False, kind="deceased").freezes
     assert not outcome(True, True, True, kind="deceased").freezes
     assert not outcome(False, False, False, kind="deceased").freezes
 
@@ -178,6 +191,11 @@ def test_bases_move_only_when_both_hold_what_was_decided() -> None:
     assert {write.pair for writes in to_both.writes.values() for write in writes} == {""}
     assert not to_both.settles
     assert decided("value", "Annie", "Annie", "Annie").settles["field"].held == {LEFT: "Annie", RIGHT: "Annie"}
+
+
+def test_no_base_is_made_of_what_a_side_does_not_say() -> None:
+    result = decided("right", "Ann", MISSING)
+    assert [write.pair for write in result.writes[LEFT]] == [""]
 
 
 def test_leave_moves_both_bases_and_nobody_is_asked_again() -> None:

@@ -68,7 +68,7 @@ def test_it_notices_a_change_judged_by_the_other_sides_base(monkeypatch: pytest.
 
     monkeypatch.setattr(Sight, "has_changed", has_changed)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(OneLink, settings=settings(deadline=None, phases=[Phase.generate]))  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(OneLink, settings=settings(deadline=None, phases=[Phase.generate]))
 
 
 def run(unit: Unit) -> Unit:

@@ -255,6 +255,11 @@ def test_a_list_that_is_not_whole_counts_for_nothing(cursor: Cursor, store: Stor
     assert polled.cursor.list_count == 9
 
 
+def test_only_the_last_page_says_that_a_list_is_whole(cursor: Cursor) -> None:
+    pages = Page((Record("a", {}),), complete=True), Page((Record("b", {}),))
+    assert not run(Scripted(*pages), cursor).complete
+
+
 def test_gone_from_a_store_of_whole_lists(cursor: Cursor, store: Store) -> None:
     ids = [store.put("person", {"email": str(n)}) for n in range(7)]
     run_store(cursor)

@@ -181,6 +181,14 @@ def test_orders(open_with: OpenWith, order: str) -> None:
     assert client.ids(text) == [row["Id"] for row in rows]
 
 
+def test_a_limit_holds_in_any_order(open_with: OpenWith) -> None:
+    there, client = open_with(people=6)
+    where = "WHERE SystemModstamp > 2026-01-01T00:00:00Z"
+    texts = [f"SELECT Id FROM Contact {where} ORDER BY {order} LIMIT 2" for order in ("SystemModstamp, Id", "Id")]
+
+    assert [client.ids(text) for text in texts] == [there.ids("Contact")[:2]] * 2
+
+
 @pytest.mark.parametrize(
     ("order", "expected"),
     [

@@ -78,6 +78,7 @@ class Salesforce(StandIn):
     def answer(self, request: Request) -> Answer:
         if request.path == "/services/oauth2/token":
             return self._sign_in(request)
+        # The list of versions is public.
         if request.path.rstrip("/") == "/services/data" and request.method == "GET":
             return Answer(200, rest.VERSIONS)
         if not self._is_signed_in(request):
@@ -105,6 +106,7 @@ class Salesforce(StandIn):
     def merge(self, object_type: str, winner: str, loser: str) -> None:
         """Merge two records as somebody working there would: the loser is deleted and names the winner."""
         with self.lock:
+            # The winner moves too: it took over what the loser had.
             changed = {"IsDeleted": True, "MasterRecordId": full_id(winner)}
             self.rows[object_type].change(full_id(loser), changed)
             self.rows[object_type].change(full_id(winner), {})
@@ -160,6 +162,7 @@ class Salesforce(StandIn):
     def _call(self, request: Request) -> Answer:
         if self.calls >= self.daily_limit:
             return refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+        # A refused call does not count, a failed one does.
         self.calls += 1
         return rest.call(Office(self.queries, self.writes, self.rows, self.counts, self.clock), request)
 

@@ -116,6 +116,7 @@ def _updating(writes: Writes, record: Row, repeated: set[str]) -> Plan:
         record_id = str(_take(values, "id") or "")
         if not record_id:
             raise WriteError("MISSING_ARGUMENT", "Id not specified in an update call")
+        # Both are refused: which of the two would win is not said.
         if full_id(record_id) in repeated:
             raise WriteError("DUPLICATE_VALUE", f"duplicate id specified: {record_id}")
         return writes.plan_update(_type(record), record_id, values)

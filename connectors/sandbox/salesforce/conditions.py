@@ -56,6 +56,7 @@ def _compile_comparison(comparison: Comparison, resolve: Resolve) -> Test:
     folded = fold(field_type)
     wanted = [folded(literal.value) for literal in comparison.values]
     if comparison.operator == "IN":
+        # A set: 200 values against 100,000 rows.
         among = frozenset(wanted)
         return lambda row: folded(get(row)) in among
     if comparison.operator == "LIKE":
@@ -67,6 +68,7 @@ def _compile_comparison(comparison: Comparison, resolve: Resolve) -> Test:
 def _compile_sign(sign: str, value: Any, get: Getter) -> Test:
     compare = _COMPARE[sign]
     if sign in ("=", "!="):
+        # Unlike SQL, null equals null and differs from every value.
         return lambda row: compare(get(row), value)
     # Nothing is smaller or greater than null.
     return lambda row: value is not None and (found := get(row)) is not None and compare(found, value)

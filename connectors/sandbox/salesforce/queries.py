@@ -50,6 +50,7 @@ class Queries:
         self._number += 1
         locator = f"01g5e{self._number:010}AAA"
         self._cursors[locator] = (rows, [row["Id"] for row in found], render, self._batch_size(options))
+        # As there: only the last few results can be followed.
         for oldest in list(self._cursors)[:-CURSORS_KEPT]:
             del self._cursors[oldest]
         return self.batch(f"{locator}-0", root)
@@ -83,6 +84,7 @@ class Queries:
             for path, get in related:
                 relation, _, name = path.partition(".")
                 target = self.rows[relation]
+                # A contact without an account has null there, not an object of nulls.
                 linked = target.get(row[f"{relation}Id"] or "")
                 inner = record.setdefault(
                     relation, linked and {"attributes": attributes(target.kind, linked["Id"], root)}
@@ -119,6 +121,7 @@ class Queries:
         order = [(*self.resolve(rows.kind, name), *how) for name, *how in query.order]
         among, in_stamp_order = rows.candidates(query.where)
         found = (row for row in among if (with_deleted or not row.get("IsDeleted")) and is_wanted(row))
+        # The index gave them in this order: nothing to sort, and a limit ends the search.
         if in_stamp_order and [(name, *how) for name, _, _, *how in order] == list(IN_STAMP_ORDER):
             return list(islice(found, query.limit))
         return _sorted(found, order)[: query.limit]

@@ -65,6 +65,7 @@ def _handle(handle: Callable[..., Answer], call: Call, parts: tuple[str, ...]) -
 def _refused_write(error: WriteError, call: Call) -> Answer:
     if error.code == "DUPLICATE_EXTERNAL_ID":
         return Answer(300, [f"{call.root}/sobjects/Contact/{record_id}" for record_id in error.ids])
+    # By its own address a missing record is 404; in a collection it has a code of its own.
     if error.code == "INVALID_CROSS_REFERENCE_KEY" and not error.fields:
         return NOT_FOUND
     return refusal(404 if error.code == "ENTITY_IS_DELETED" else 400, error.code, error.message, error.fields)
@@ -120,6 +121,7 @@ def _retrieve(call: Call, object_type: str) -> Answer:
         if rows.kind.find(name) is None:
             raise no_such_field(name, rows.kind)
     render = call.office.queries.renderer(rows.kind, dict.fromkeys(["Id", *names]), call.root)
+    # One for each id, in order: null for what is not there.
     found = (rows.alive(record_id) for record_id in ids)
     return Answer(200, [row and render(row) for row in found])
 

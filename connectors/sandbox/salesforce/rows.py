@@ -52,6 +52,7 @@ class Rows:
         self.now = now
         self._number = 0
         self._blank = {field.name: field.blank for field in kind.fields.values()}
+        # Without these every page of a poll would read and sort everybody.
         self._by_stamp: list[tuple[str, str]] = []
         self._by_value: dict[str, dict[str, set[str]]] = {
             field.name: {} for field in kind.fields.values() if field.id_lookup and field.name != "Id"
@@ -73,6 +74,7 @@ class Rows:
 
     def change(self, record_id: str, values: Row) -> None:
         row = self.records[record_id]
+        # Out under the old values, in under the new ones.
         self._index(row, _take_out)
         stamp = self._stamp()
         row.update(values, LastModifiedDate=stamp, SystemModstamp=stamp)
@@ -104,6 +106,7 @@ class Rows:
                 ids = self._having(comparison.field.lower(), values)
                 if ids is not None:
                     return [self.records[record_id] for record_id in sorted(ids)], False
+        # Only where no key narrows further: an answer of few rows beats one that is in order.
         for comparison in comparisons:
             if comparison.field.lower() == STAMP.lower() and comparison.operator in (">", ">="):
                 return self._since(str(comparison.values[0].value)), True
@@ -112,6 +115,7 @@ class Rows:
     def fill(self, count: int, seed: int, shares: Shares | None, linked: bool, account_ids: list[str]) -> None:
         """Load the invented people who are in the CRM, some hundreds a second, as a data loader does."""
         employers = dict(zip(EMPLOYERS, account_ids, strict=True))
+        # Many rows share a second, as after an import: a cursor by time has to cope with that.
         now, self.now = self.now, lambda: SEEDED_AT + timedelta(seconds=self._number // LOADED_PER_SECOND)
         for person in people(count, seed, shares):
             if person["where"] == "platform":

@@ -106,6 +106,7 @@ class Writes:
             return planned.rows.create(values), True
         else:
             row = planned.rows.records[planned.id]
+            # Counted apart, but the stamps move all the same: there a save is a save.
             changes = any(row[name] != value for name, value in planned.values.items())
             self.counts["updates" if changes else "unchanged"] += 1
             planned.rows.change(planned.id, planned.values)
@@ -166,8 +167,10 @@ def _checked_value(field: SField, value: Any) -> Any:
         return field.blank
     if field.type not in TEXT_TYPES:
         return _CHECKS[field.type](field, value)
+    # Kept without the spaces around it, and a blank as null, as there.
     text = _check_text(field, value)
     if field.length and len(text) > field.length:
+        # The real words hold the value, so that a client shows whether it passes them on.
         message = f"{field.label}: data value too large: {text} (max length={field.length})"
         raise WriteError("STRING_TOO_LONG", message, (field.name,))
     if field.options and text not in field.options:

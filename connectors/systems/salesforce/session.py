@@ -96,7 +96,7 @@ class Session:
     def _signed_in(self, expired: str) -> str:
         """A token other than the expired one; threads that find it expired together renew it once."""
         with self._lock:
-            if True:
+            if self._token == expired:
                 self._token = self._sign_in()
             return self._token
 
