@@ -100,8 +100,8 @@ class Connector(ABC):
         outcome was not yet yielded is known to have happened.
         """
 
-    def acknowledge(self, object_type: str, change_ids: Sequence[str]) -> None:
+    def acknowledge(self, object_type: str, change_ids: Sequence[str]) -> None:  # noqa: B027 - few have a feed
         """Tell a feed that these rows are handled. Systems without a feed have nothing to do."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - some hold nothing open
         """Give back what the instance holds open."""

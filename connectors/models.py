@@ -19,7 +19,9 @@ class Connection(models.Model):
     system = models.CharField(max_length=50)
     settings = models.JSONField(default=dict, blank=True)
     secrets = SecretsField(default=dict, blank=True, editable=False)
-    identity = models.JSONField(default=dict, blank=True, editable=False, help_text="Who we were there at the first check.")
+    identity = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="Who we were there at the first check."
+    )
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     attention = models.TextField(blank=True, editable=False, help_text="What a person must do before it works again.")
 
@@ -53,7 +55,9 @@ class Cursor(models.Model):
     fields = models.JSONField(default=list, blank=True, help_text="The fields asked for by the last poll.")
     narrow = models.TextField(blank=True, help_text="The filter of the last poll, in the system's own language.")
     change_no = models.BigIntegerField(default=0)
-    accepted_count = models.IntegerField(null=True, blank=True, help_text="Length of the last list that was let through.")
+    accepted_count = models.IntegerField(
+        null=True, blank=True, help_text="Length of the last list that was let through."
+    )
     list_count = models.IntegerField(null=True, blank=True, help_text="Length of the last complete list.")
     list_verdict = models.TextField(blank=True, help_text="Why the last complete list is not believed, in words.")
     poll_started_at = models.DateTimeField(null=True, blank=True, help_text="When the last finished poll began.")

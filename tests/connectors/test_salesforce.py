@@ -357,6 +357,15 @@ def test_finding_splits_what_no_address_could_hold(there: StandInSalesforce) -> 
     assert {record.id for record in open_to(there).find("Contact", "Email", emails)} == set(ids)
 
 
+def test_what_is_looked_for_stands_in_no_address(there: StandInSalesforce) -> None:
+    contacts(there, 1, Email="ada@example.org")
+    crm = open_to(there)
+    crm.describe(["Contact"])
+    asked = len(there.log)
+    assert len(list(crm.find("Contact", "Email", ["ada@example.org"]))) == 1
+    assert [(line.method, line.path.rpartition("/composite/")[2]) for line in there.log[asked:]] == [("POST", "batch")]
+
+
 def test_finding_nothing_asks_nothing(there: StandInSalesforce) -> None:
     crm = open_to(there)
     assert list(crm.find("Contact", "Email", [])) == []

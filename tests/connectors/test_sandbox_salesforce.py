@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -254,3 +255,16 @@ def test_shares_make_the_systems_differ(open_with: OpenWith) -> None:
 
 def test_nobody_is_linked_unless_asked(there: Salesforce) -> None:
     assert {contact["Alumni_Id__c"] for contact in there.records["Contact"].values()} == {None}
+
+
+def test_requests_in_a_batch_are_answered_each_by_itself(client: Client) -> None:
+    query = quote("SELECT Id FROM Contact LIMIT 1")
+    inner = [
+        {"method": "GET", "url": f"v60.0/query?q={query}"},
+        {"method": "GET", "url": "v60.0/sobjects/Nothing/describe"},
+    ]
+    answer = client.call("POST", "/composite/batch", json={"batchRequests": inner}).json()
+    assert answer["hasErrors"] is True
+    assert [one["statusCode"] for one in answer["results"]] == [200, 404]
+    assert len(answer["results"][0]["result"]["records"]) == 1
+    assert error(client.call("POST", "/composite/batch", json={"batchRequests": inner * 13}))[0] == 400

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import orjson
 
 from connectors.sandbox.salesforce import collections, replication, single
 from connectors.sandbox.salesforce.calls import NOT_FOUND, Call, Office, RefusedError, refusal
@@ -20,6 +24,7 @@ VERSIONS = [
     for number in range(OLDEST, NEWEST + 1)
 ]
 LONGEST_ADDRESS = 16_384
+LONGEST_BATCH = 25
 ROOT = re.compile(r"(/services/data/v(\d+)\.0)(/.*)?", re.DOTALL)
 RESOURCES = ("sobjects", "query", "queryAll", "composite")
 
@@ -137,6 +142,26 @@ def _collect(call: Call, *key: str) -> Answer:
     return Answer(200, (collections.insert if method == "POST" else collections.update)(writes, body))
 
 
+def _batch(call: Call) -> Answer:
+    """Each of the requests in the body, answered by itself."""
+    body = call.request.json()
+    inner = body.get("batchRequests") if isinstance(body, dict) else None
+    if not isinstance(inner, list) or len(inner) > LONGEST_BATCH:
+        raise UnreadableBodyError(f"batchRequests must be a list of at most {LONGEST_BATCH} requests.")
+    answers = [_inner(call, one) for one in inner]
+    results = [{"statusCode": answer.status, "result": answer.body} for answer in answers]
+    return Answer(200, {"hasErrors": any(answer.status >= 400 for answer in answers), "results": results})
+
+
+def _inner(outer: Call, wanted: Any) -> Answer:
+    address = urlsplit(f"/services/data/{wanted['url']}")
+    content = orjson.dumps(wanted["richInput"]) if "richInput" in wanted else b""
+    request = Request(
+        wanted["method"], unquote(address.path), dict(parse_qsl(address.query)), outer.request.headers, content
+    )
+    return call(outer.office, request)
+
+
 _ROUTES: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [
     (method, re.compile(path, re.DOTALL), handle)
     for method, path, handle in (
@@ -154,6 +179,7 @@ _ROUTES: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [
         ("DELETE", r"/sobjects/(\w+)/(\w+)", single.delete),
         ("GET", r"/sobjects/(\w+)/(\w+)/(.+)", single.read_by_key),
         ("PATCH", r"/sobjects/(\w+)/(\w+)/(.+)", single.upsert),
+        ("POST", r"/composite/batch", _batch),
         ("POST", r"/composite/sobjects", _collect),
         ("PATCH", r"/composite/sobjects", _collect),
         ("DELETE", r"/composite/sobjects", _collect),

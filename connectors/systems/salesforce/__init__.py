@@ -180,7 +180,7 @@ class Salesforce(Connector):
     def _found(self, known: ObjectType, field: str, values: Sequence[str], fields: Sequence[str]) -> Iterator[Record]:
         columns, described = self._columns(known, fields), known.field(field)
         for condition in one_of(field, described.type if described else "", values):
-            for rows in self._session.query(select(columns, known.name, [condition])):
+            for rows in self._session.query(select(columns, known.name, [condition]), discreet=True):
                 yield from (_record(row, fields) for row in rows)
 
     def _collected(self, name: str, ids: Sequence[str], columns: Sequence[str]) -> Iterator[Values]:
