@@ -13,7 +13,8 @@ env.read_env(BASE_DIR / ".env")
 env.ENVIRON = {name: value for name, value in os.environ.items() if value.strip()}
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="")
+# Not by env: that would take a key beginning with $ for the name of another variable.
+SECRET_KEY = os.environ.get("SECRET_KEY", "")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 
 # Our web server speaks plain HTTP to a proxy, which speaks HTTPS to people and says so in this header.

@@ -74,6 +74,10 @@ def test_the_queue_takes_the_database_or_redis() -> None:
     assert "'orm'" not in redis
 
 
+def test_a_secret_key_is_taken_as_it_is() -> None:
+    assert shown("SECRET_KEY", SECRET_KEY="$x#y") == "'$x#y'"
+
+
 @pytest.mark.django_db
 def test_behind_a_proxy_only_https_is_served(client: Any, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True

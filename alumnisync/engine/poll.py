@@ -131,7 +131,7 @@ def finish(landing: Landing, started: datetime, *, complete: bool, label: str, l
     """Judge the list, if it was whole, count who was missing from it, and note that the poll ended."""
     cursor, count = landing.cursor, len(landing.seen)
     verdict = judge_list(count, expected(cursor, count), limits, label) if complete else ""
-    absent = find_absent(landing, started) if complete and not verdict else []
+    absent = find_absent(landing) if complete and not verdict else []
     with transaction.atomic():
         cursor.refresh_from_db(from_queryset=Cursor.objects.select_for_update())
         # Two lists read at the same time say no more than one.
@@ -155,9 +155,9 @@ def expected(cursor: Cursor, count: int) -> int | None:
     return cursor.accepted_count
 
 
-def find_absent(landing: Landing, started: datetime) -> list[int]:
-    """Rows that the list lacked. One that landed meanwhile, by a write of ours, need not be in it."""
-    rows = RemoteRecord.objects.filter(cursor=landing.cursor, gone_at=None, landed_at__lt=started).order_by()
+def find_absent(landing: Landing) -> list[int]:
+    """Keys of the rows that the list lacked."""
+    rows = RemoteRecord.objects.filter(cursor=landing.cursor, gone_at=None).order_by()
     pairs = rows.values_list("pk", "remote_id").iterator(chunk_size=CHUNK)
     return [pk for pk, remote_id in pairs if hash(remote_id) not in landing.seen]
 
@@ -165,6 +165,7 @@ def find_absent(landing: Landing, started: datetime) -> list[int]:
 def mark_absent(cursor: Cursor, absent: Sequence[int], started: datetime) -> tuple[int, int]:
     """Count one more list without these rows; how many were missing for the first time, and became gone."""
     went_missing = gone = 0
+    # A row that landed while the list was read, by a write of ours, need not be in it.
     for start in range(0, len(absent), CHUNK):
         rows = RemoteRecord.objects.filter(pk__in=absent[start : start + CHUNK], landed_at__lt=started)
         again = list(rows.filter(gone_at=None, missed__gte=LISTS_UNTIL_GONE - 1).only("pk").order_by("pk"))

@@ -277,5 +277,5 @@ def test_a_fault_in_the_program_is_4_and_logged(caplog: pytest.LogCaptureFixture
 
 @pytest.mark.parametrize("error", [CommandError("x"), SystemCheckError("SECRET_KEY is not set.")])
 def test_wrong_usage_is_2_also_where_django_finds_it(error: CommandError) -> None:
-    code, out, err = said(error, "--json")
+    code, out, _ = said(error, "--json")
     assert (code, json.loads(out)["error"]) == (2, str(error))
