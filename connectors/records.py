@@ -44,7 +44,7 @@ Values = dict[str, Any]
 class Record:
     """One thing in a system at one moment.
 
-    id           the system's key for it, always text (Salesforce ids in their 18-letter form)
+    id           the system's key for it, always text and always written the same way
     values       the fields asked for; a field that is absent here is unknown
     version      what a compare-and-set write may name (ETag, time stamp); "" where there is none
     created, modified   the system's own clock; None where it does not say

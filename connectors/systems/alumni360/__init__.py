@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -49,6 +50,7 @@ from connectors.systems.alumni360.answers import (
 )
 
 USER = "user"
+BLANKS: tuple[Any, ...] = (None, "", [], {})
 
 
 class Alumni360Settings(ConnectorSettings):
@@ -71,9 +73,13 @@ class Alumni360Settings(ConnectorSettings):
     )
     put = forms.ChoiceField(
         required=False,
-        initial="changed",
-        choices=[("changed", "only what changed"), ("whole", "the whole user, read just before")],
-        help_text="What an update sends. Choose the whole user where fields that are left out are emptied.",
+        initial="auto",
+        choices=[
+            ("auto", "only what changed, unless the first update shows that the rest is emptied"),
+            ("changed", "only what changed"),
+            ("whole", "the whole user, read just before"),
+        ],
+        help_text="What an update sends. The vendor does not publish what happens to fields that are left out.",
     )
 
 
@@ -87,6 +93,8 @@ class Alumni360(Connector):
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__(settings)
         self._json_only = settings.get("body") == "json"
+        self._put = settings.get("put") or "auto"
+        self._put_lock = Lock()
 
     @cached_property
     def _http(self) -> Http:
@@ -193,8 +201,32 @@ class Alumni360(Connector):
         return Outcome(id, self._record(user, id))
 
     def _update(self, id: str, values: Values) -> Outcome:
-        if self.settings.get("put") == "whole":
-            values = {**self._user(id), **values}
+        with self._put_lock:
+            if self._put == "auto":
+                return self._update_and_look(id, values)
+        return self._replace(id, {**_writable(self._user(id)), **values} if self._put == "whole" else values)
+
+    def _update_and_look(self, id: str, values: Values) -> Outcome:
+        """An update whose other fields are compared with those before: what a PUT emptied is put back at once."""
+        before = _writable(self._user(id))
+        try:
+            outcome = self._replace(id, values)
+        except Rejected as error:
+            # Refused for fields that we left out: they count as emptied.
+            if not set(error.fields) - set(values):
+                raise
+            self._put = "whole"
+            return self._replace(id, {**before, **values})
+        witnesses = {name for name, value in before.items() if name not in values and value not in BLANKS}
+        after = self._user(id)
+        if any(after.get(name) in BLANKS for name in witnesses):
+            self._put = "whole"
+            return self._replace(id, {**before, **values})
+        if witnesses:
+            self._put = "changed"
+        return outcome
+
+    def _replace(self, id: str, values: Values) -> Outcome:
         answer = self._send("PUT", f"users/{quote(id, safe='')}", values, repeatable=True, may_be_empty=True)
         user = unwrapped(answer.data)
         return Outcome(id, self._record(user, id) if id_of(user) == id else None)
@@ -233,3 +265,9 @@ class Alumni360(Connector):
         except (TypeError, ValueError):
             return None
         return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.settings["time_zone"]))
+
+
+def _writable(user: Values) -> Values:
+    """A user without what the site itself sets."""
+    own = {"user_id", "id", *CREATED_NAMES, *MODIFIED_NAMES}
+    return {name: value for name, value in user.items() if name not in own}
