@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 NEWER := 3.12 3.13
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint types format migrations
+.PHONY: demo test bench lint types format migrations
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -31,6 +31,11 @@ types: $(VENV)/installed-dev
 # The tests' settings: a clone has no keys of its own.
 migrations: $(VENV)/installed-dev
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations
+
+# A first load on both databases; `make bench PEOPLE=100000` for more people than usual.
+bench: $(VENV)/installed-dev
+	env -u DATABASE_URL $(BIN)/python -m tests.benchmarks.first_load $(PEOPLE)
+	$(BIN)/python -m tests.postgres $(BIN)/python -m tests.benchmarks.first_load $(PEOPLE)
 
 test-on-postgres: $(VENV)/installed-dev
 	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m django_db

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import OperationalError, ProgrammingError
 
 log = logging.getLogger(__name__)
@@ -82,7 +85,7 @@ class AnsweringCommand(BaseCommand):
 
     def _attempt(self, options: dict[str, Any]) -> Answer:
         try:
-            self.check()
+            refuse_wrong_settings()
             return self.answer(**options)
         except Failure as failure:
             return self._failed(failure)
@@ -101,3 +104,17 @@ class AnsweringCommand(BaseCommand):
     def _failed(self, failure: Failure) -> Answer:
         self.progress(failure.message)
         return Answer({"error": failure.message, **failure.details}, (), failure.code)
+
+
+def refuse_wrong_settings() -> None:
+    """Raises Failure where a setting of the installation is missing or can't be used, with what to do about it."""
+    found = [each for each in checks.run_checks() if each.is_serious() and not each.is_silenced()]
+    if found:
+        raise Failure("\n".join(" ".join(filter(None, (each.msg, each.hint))) for each in found))
+
+
+def refuse_old_database() -> None:
+    """Raises Failure where the database is not what this version of the program needs."""
+    executor = MigrationExecutor(connections["default"])
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise Failure("The database is not ready for this version. Run “python manage.py migrate”.")

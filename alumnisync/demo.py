@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ from django.conf import settings
 MANAGE = str(Path(settings.BASE_DIR) / "manage.py")
 SANDBOX = Path(settings.BASE_DIR) / "connectors" / "sandbox"
 HELD = 3
+USER = "demo"
+# Seconds that servers have to end by themselves.
+PATIENCE = 5
 COUNTED = ("reads", "creates", "updates", "unchanged", "deletes")
 
 
@@ -73,9 +78,15 @@ class Demo:
         return {name: self._ask(name, "counts") for name in self.systems}
 
     def _ask(self, system: str, verb: str, **query: str) -> Any:
-        answer = requests.get(self._control(system, verb), params=query, timeout=30)
+        return self._call("GET", system, verb, params=query).json()
+
+    def _call(self, method: str, system: str, verb: str, **options: Any) -> requests.Response:
+        with requests.Session() as session:
+            # A proxy named in the environment knows nothing of this machine's own addresses.
+            session.trust_env = False
+            answer = session.request(method, self._control(system, verb), timeout=30, **options)
         answer.raise_for_status()
-        return answer.json()
+        return answer
 
     def _control(self, system: str, verb: str) -> str:
         address = urlsplit(self.systems[system]["url"])
@@ -84,7 +95,7 @@ class Demo:
     def edit(self, system: str, object_type: str, record_id: str, values: dict[str, Any]) -> None:
         """Change a record at a stand-in, as somebody over there would."""
         body = {"object_type": object_type, "id": record_id, "values": values}
-        requests.post(self._control(system, "change"), json=body, timeout=30).raise_for_status()
+        self._call("POST", system, "change", json=body)
 
     def side(self, side: str) -> tuple[str, str]:
         """The system and the object type of one side of the demo's sync."""
@@ -127,6 +138,8 @@ def demo(folder: Path, people: int, say: Callable[[str], None]) -> Iterator[Demo
             yield Demo(folder, environment, systems, say)
         finally:
             stand_ins.terminate()
+            # After Ctrl-C, leaving the block alone would not wait for them.
+            stand_ins.wait()
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:
@@ -134,6 +147,46 @@ def _first_line(process: subprocess.Popen[str]) -> str:
     if not line:
         raise DemoError("The stand-ins did not start.")
     return line
+
+
+def refuse_taken(port: int) -> None:
+    """Raises DemoError where somebody listens on a port of this machine already."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise DemoError(f"Port {port} is in use. Name another: make demo ARGS='--port {port + 1}'") from error
+
+
+def serve(demo: Demo, port: int) -> None:
+    """Serve the admin and run the worker until they are ended; how to sign in is told. Raises DemoError."""
+    password = secrets.token_urlsafe(9)
+    demo.environment["DJANGO_SUPERUSER_PASSWORD"] = password
+    demo.manage("createsuperuser", "--noinput", "--username", USER, "--email", "demo@example.org")
+    del demo.environment["DJANGO_SUPERUSER_PASSWORD"]
+    with _server(demo, "worker"), _server(demo, "web", "--port", str(port)) as web:
+        demo.say(f"\nLook at it on http://127.0.0.1:{port}/admin/ as {USER} with the password {password}")
+        demo.say("Ctrl-C ends the demo and all it started.")
+        if web.wait():
+            raise DemoError(f"The admin could not be served on port {port}; what is above says why.")
+
+
+@contextmanager
+def _server(demo: Demo, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    # A session of its own: Ctrl-C reaches us alone, and its processes are ended together, none is forgotten.
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, MANAGE, *arguments], env=demo.environment, start_new_session=True
+    ) as server:
+        try:
+            yield server
+        finally:
+            server.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(PATIENCE)
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
 
 
 def connect(demo: Demo) -> None:

@@ -15,15 +15,17 @@ from mappings.transforms import fields_read
 Described = Mapping[Side, ObjectType]
 
 
+class Misfit(NeedsAttention):
+    """The rules ask for what a system does not have or does not let us do. The text is for people."""
+
+
 def describe(connection: Connection, connector: Connector, object_type: str) -> ObjectType:
-    """One kind of record as its system describes it. Raises NeedsAttention where there is none so called."""
+    """One kind of record as its system describes it. Raises Misfit where there is none so called."""
     for found in connector.describe((object_type,)):
         if found.name == object_type:
             return found
     names = [each.name for each in connector.describe()]
-    raise NeedsAttention(
-        f"{connection.name} has no kind of record called “{object_type}”{did_you_mean(object_type, names)}"
-    )
+    raise Misfit(f"{connection.name} has no kind of record called “{object_type}”{did_you_mean(object_type, names)}")
 
 
 def problems(rules: Rules, described: Described) -> list[str]:
@@ -165,9 +167,10 @@ def _newest(rules: Rules, described: Described) -> Iterator[str]:
     for pair in rules.pairs:
         if pair.conflict is ConflictRule.NEWEST and without:
             missing = " and ".join(_where(described[side], side) for side in without)
+            verb = "do" if len(without) > 1 else "does"
             yield (
                 f"“conflict: newest” for {pair.paths[Side.LEFT]} and {pair.paths[Side.RIGHT]} needs to know "
-                f"when a field was changed, and {missing} does not say; use ask, left or right."
+                f"when a field was changed, and {missing} {verb} not say; use ask, left or right."
             )
 
 

@@ -281,6 +281,7 @@ class Match(models.Model):
 
     class Meta:
         ordering = ["id"]
+        verbose_name_plural = "matches"
         constraints = [
             models.UniqueConstraint(
                 fields=["sync", "side", "record"], condition=~models.Q(state="closed"), name="one_match_per_record"

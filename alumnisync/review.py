@@ -8,7 +8,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from alumnisync.engine.newcomers import shown_of
 from alumnisync.engine.poll import accept_list
+from alumnisync.engine.questions import reopen
+from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.engine.units import Base
 from alumnisync.models import ChangeRecord, Conflict, Link, Match, Question, Review, SyncRun
 from connectors.models import Cursor, RemoteRecord
@@ -17,6 +20,14 @@ from mappings.rules import Side
 
 CHOICES = ("left", "right", "value", "leave")
 MATCH_CHOICES = ("link", "create", "ignore", "never")
+DECIDED = "decided"
+"""The rule of a field that is written because a person decided so."""
+REFUSALS: Mapping[str, str] = {
+    SyncRun.State.FAILED: "failed, so nobody can decide about it. Run the sync again: it goes on from there.",
+    SyncRun.State.STOPPED: "was rejected or stopped. Run the sync again to see a new plan.",
+    SyncRun.State.QUEUED: "is waiting to be carried out already.",
+    SyncRun.State.RUNNING: "is under way. Wait until it has ended.",
+}
 
 
 class Refusal(ValueError):
@@ -68,18 +79,11 @@ def reject(item: SyncRun | Review, *, by: str, why: str) -> SyncRun | Review:
     """Refuse a plan or a reviewed change: bases stay, and each refused value is remembered until it moves on."""
     if isinstance(item, Review):
         return _reject_review(Review.objects.select_for_update().get(pk=item.pk), by, why)
-    run = SyncRun.objects.select_for_update().get(pk=item.pk)
+    run = SyncRun.objects.select_for_update().select_related("version", "sync").get(pk=item.pk)
     _refuse_outdated(run)
-    waiting = (ChangeRecord.State.PLANNED, ChangeRecord.State.HELD)
-    changes = list(run.changes.filter(state__in=waiting).select_related("link").prefetch_related("fields"))
-    for change in changes:
-        if change.link is not None and change.kind == ChangeRecord.Kind.UPDATE:
-            sender = Side(change.side).other
-            refused = {row.pair: row.source for row in change.fields.all() if row.pair}
-            _remember_refused(change.link, sender, refused)
-    ChangeRecord.objects.filter(pk__in=[change.pk for change in changes]).update(
-        state=ChangeRecord.State.REJECTED, reason=why, finished_at=timezone.now()
-    )
+    _reject_changes(run, why)
+    for review in Review.objects.select_for_update().filter(run=run, state=Question.State.HELD):
+        _reject_review(review, by, why)
     run.state, run.reason = SyncRun.State.STOPPED, f"Rejected by {by}: {why}"
     run.save(update_fields=["state", "reason"])
     return run
@@ -141,9 +145,65 @@ def _reject_review(review: Review, by: str, why: str) -> Review:
     _close_with(review, "leave", by=by, comment=why)
     if review.link.state == Link.State.ACTIVE:
         _remember_refused(review.link, sender, review.shown.get(sender.value, {}))
+        review.link.save(update_fields=["bases"])
         review.state = Question.State.CLOSED
         review.save(update_fields=["state"])
     return review
+
+
+def _reject_changes(run: SyncRun, why: str) -> None:
+    waiting = run.changes.filter(state__in=(ChangeRecord.State.PLANNED, ChangeRecord.State.HELD))
+    changes = list(waiting.select_related("run").prefetch_related("fields"))
+    links = Link.objects.select_for_update().in_bulk([change.link_id for change in changes if change.link_id])
+    for change in changes:
+        if change.link_id in links:
+            _remember(links[change.link_id], change)
+    Link.objects.bulk_update(links.values(), ["bases"])
+    reopen((change.link_id or 0, row.unit) for change in changes for row in change.fields.all() if row.rule == DECIDED)
+    _refuse_creates([change for change in changes if change.kind == ChangeRecord.Kind.CREATE], why)
+    # Bases that only catch up with what both sides hold are refused by nobody: they come again.
+    ChangeRecord.objects.filter(pk__in=[change.pk for change in changes if _catches_up(change)]).update(
+        state=ChangeRecord.State.DROPPED, reason=why, finished_at=timezone.now()
+    )
+    waiting.update(state=ChangeRecord.State.REJECTED, reason=why, finished_at=timezone.now())
+
+
+def _catches_up(change: ChangeRecord) -> bool:
+    return change.kind == ChangeRecord.Kind.SETTLE and not change.fields.all()
+
+
+def _remember(link: Link, change: ChangeRecord) -> None:
+    """Keep in the bases which values were refused; a decision is asked about again instead."""
+    if change.kind not in (ChangeRecord.Kind.UPDATE, ChangeRecord.Kind.SETTLE) or not change.side:
+        return
+    side = Side(change.side)
+    # A removal is a line of the side that lost its value, a write one of the side that would get it.
+    sender = side if change.kind == ChangeRecord.Kind.SETTLE else side.other
+    rows = [row for row in change.fields.all() if row.pair and row.rule != DECIDED]
+    _remember_refused(link, sender, {row.pair: row.source for row in rows})
+
+
+def _refuse_creates(changes: list[ChangeRecord], why: str) -> None:
+    """A create that was refused stays so, as a review that says no, until its record changes."""
+    links = [change.link_id for change in changes]
+    old = Review.objects.filter(link__in=links, unit=CREATE_UNIT).exclude(state=Question.State.CLOSED)
+    old.update(state=Question.State.CLOSED)
+    Review.objects.bulk_create(
+        Review(
+            run=change.run,
+            link_id=change.link_id,
+            unit=CREATE_UNIT,
+            side=change.side,
+            state=Question.State.DECIDED,
+            shown=shown_of(Side(change.side).other, {row.pair: row.source for row in change.fields.all() if row.pair}),
+            reason="the run was rejected",
+            choice="leave",
+            comment=why,
+            decided_at=timezone.now(),
+        )
+        for change in changes
+        if change.link_id
+    )
 
 
 def _remember_refused(link: Link, sender: Side, values: Mapping[str, Any]) -> None:
@@ -151,7 +211,6 @@ def _remember_refused(link: Link, sender: Side, values: Mapping[str, Any]) -> No
         base = Base.load(link.bases.get(pair, {}))
         base = Base(base.held, {**base.refused, sender: raw}, base.kept_blank)
         link.bases = {**link.bases, pair: base.dump()}
-    link.save(update_fields=["bases"])
 
 
 def _refuse_outdated(run: SyncRun) -> None:
@@ -160,10 +219,11 @@ def _refuse_outdated(run: SyncRun) -> None:
         raise Refusal(f"Run {run.pk} is out of date: run {newer.pk if newer else '?'} planned everything anew.")
     if run.version.state == MappingVersion.State.RETIRED:
         raise Refusal(f"Run {run.pk} was planned by rules that are no longer in force. Run the sync again.")
-    if run.state not in (SyncRun.State.HELD, SyncRun.State.DONE) or (
-        run.approved_at and run.state != SyncRun.State.HELD
-    ):
-        raise Refusal(f"Run {run.pk} is {run.state}: there is nothing in it to decide.")
+    if run.state in REFUSALS:
+        raise Refusal(f"Run {run.pk} {REFUSALS[run.state]}")
+    is_shown = run.kind == SyncRun.Kind.PREVIEW and run.approved_at is None
+    if run.state != SyncRun.State.HELD and not is_shown:
+        raise Refusal(f"Run {run.pk} is over: there is nothing in it to decide.")
 
 
 def _lists_of(run: SyncRun) -> list[Cursor]:

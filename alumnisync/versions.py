@@ -6,12 +6,14 @@ from django.db import transaction
 
 from alumnisync.models import Progress
 from mappings import versions
-from mappings.models import MappingVersion
+from mappings.models import MappingVersion, Sync
 
 
 @transaction.atomic
 def activate(version: MappingVersion) -> bool:
     """Puts a version in force; every record is then planned anew. False: it was in force already."""
+    # A run that ends its planning at this moment waits, or is waited for.
+    Sync.objects.select_for_update().get(pk=version.sync_id)
     switched = versions.activate(version)
     if switched:
         Progress.objects.filter(sync=version.sync_id).update(planned_to=0)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -15,6 +16,8 @@ from connectors.records import ConnectorError, Gone, NeedsAttention, Rejected, S
 
 WORDS_LENGTH = 300
 """How many characters of a system's own words we repeat."""
+LONGEST_PAUSE = 86_400.0
+"""Seconds that we believe a Retry-After: whoever asks for years has a broken clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +37,16 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds of the Retry-After header, which says seconds or a date (RFC 9110, 10.2.3)."""
-        text = self.headers.get("Retry-After", "")
-        if text.strip().isdecimal():
-            return float(text)
+        """Seconds of the Retry-After header, which says seconds or a date (RFC 9110, 10.2.3); a day at most."""
+        text = self.headers.get("Retry-After", "").strip()
+        if text.isdecimal():
+            return min(LONGEST_PAUSE, float(text))
         try:
             when = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         aware = when.replace(tzinfo=when.tzinfo or UTC)
-        return max(0.0, (aware - datetime.now(UTC)).total_seconds())
+        return min(LONGEST_PAUSE, max(0.0, (aware - datetime.now(UTC)).total_seconds()))
 
 
 def decode(body: bytes) -> Any:
@@ -55,7 +58,7 @@ def decode(body: bytes) -> Any:
     except ValueError:
         # orjson refuses a whole page for one lone surrogate in it; only that record is to be set aside.
         try:
-            return json.loads(body)
+            return json.loads(body, parse_constant=str, parse_float=_number)
         except RecursionError:
             raise ValueError("nested too deep") from None
 
@@ -84,9 +87,15 @@ _MEANINGS: dict[int, tuple[type[ConnectorError], str]] = {
 }
 
 
-def readable(body: bytes | bytearray) -> str:
+def readable(body: bytes) -> str:
     """The beginning of a body that isn't JSON, as one line."""
-    return " ".join(bytes(body[: 4 * WORDS_LENGTH]).decode("utf-8", "replace").split())
+    return " ".join(body[: 4 * WORDS_LENGTH].decode("utf-8", "replace").split())
+
+
+def _number(text: str) -> float | str:
+    # NaN, Infinity and 1e999 stay texts: as numbers they would be stored as null, and so read as blank.
+    number = float(text)
+    return number if isfinite(number) else text
 
 
 def _words(data: Any) -> list[str]:

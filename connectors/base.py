@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from django import forms
 from django.core.exceptions import ValidationError
 
+from connectors.http import LONGEST_CALL
 from connectors.records import Identity, NeedsAttention, ObjectType, Outcome, Page, Record, Write
 
 
@@ -30,12 +31,21 @@ class ConnectorSettings(forms.Form):
     time_zone = forms.CharField(
         required=False, initial="UTC", validators=[known_time_zone], help_text="Where the system's clock stands."
     )
-    requests_per_second = forms.FloatField(required=False, initial=5, min_value=0.01)
+    requests_per_second = forms.FloatField(required=False, initial=5, min_value=0.1)
     concurrency = forms.IntegerField(required=False, initial=4, min_value=1, max_value=32)
-    timeout = forms.FloatField(required=False, initial=30, min_value=0.05, help_text="Seconds to wait for an answer.")
+    timeout = forms.FloatField(
+        required=False, initial=30, min_value=0.05, max_value=LONGEST_CALL, help_text="Seconds to wait for an answer."
+    )
     keep_fields = forms.JSONField(
         required=False, initial=list, help_text="Fields to keep besides those that field pairs ask for."
     )
+
+
+class _Settings(dict[str, Any]):
+    """Settings whose repr, which ends up in debuggers and error reports, shows no value: some are secret."""
+
+    def __repr__(self) -> str:
+        return f"<settings {', '.join(self)}>"
 
 
 class Connector(ABC):
@@ -54,7 +64,7 @@ class Connector(ABC):
     """How many writes one call takes."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.settings = settings
+        self.settings: Mapping[str, Any] = _Settings(settings)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -19,6 +19,7 @@ else:
 def _cipher() -> MultiFernet:
     if not settings.ALUMNISYNC_ENCRYPTION_KEYS:
         raise ImproperlyConfigured("Set ALUMNISYNC_ENCRYPTION_KEYS: secrets can't be kept without a key.")
+    # The first encrypts and each decrypts: so keys are exchanged without a moment when secrets can't be read.
     return MultiFernet([Fernet(key) for key in settings.ALUMNISYNC_ENCRYPTION_KEYS])
 
 

@@ -21,15 +21,24 @@ import orjson
 import requests
 
 from connectors.answers import Answer, decode, meaning, readable
+from connectors.deadline import answered_by
 from connectors.peers import PeerCheckingAdapter, connect_failure, host_of, is_same_place
 from connectors.rate import shared_bucket
 from connectors.records import ConnectorError, NeedsAttention, Rejected, Temporary, Unknown, Values
 
-READS = frozenset({"GET", "HEAD"})
+READS = frozenset({"GET"})
 FIRST_WAIT = 0.5
 """Seconds before the first retry; each further wait is twice as long, less up to half by chance."""
 LONGEST_WAIT = 60.0
 """Seconds we wait inside one call; who asks for more gets the call back later, as Temporary(retry_after)."""
+LONGEST_CALL = 90.0
+"""Seconds that one call may take with its repetitions and the waits between them, its turn by rate apart.
+
+A run's lease lasts 5 minutes, and what takes longest is three calls in a row: one whose session turns out to
+have ended, the new sign-in, and the call again.
+"""
+CONNECT_TIMEOUT = 10.0
+"""Seconds for each address of a host; a host may have several."""
 REDIRECTS = 5
 
 # Its lines hold whole addresses, with the keys and e-mail addresses that some systems want in them.
@@ -60,7 +69,6 @@ class Http:
         retries: int = 4,
         max_bytes: int = 64_000_000,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.base_url, self.label = base_url.rstrip("/"), label
         self.host = host_of(base_url)
@@ -69,7 +77,7 @@ class Http:
         self._secrets: tuple[str, ...] = ()
         self.keep_secret(*secrets)
         self._session = _session(concurrency, headers or {})
-        self._bucket = shared_bucket(self.base_url, requests_per_second, clock, sleep)
+        self._bucket = shared_bucket(self.base_url, requests_per_second, time.monotonic, sleep)
 
     def __repr__(self) -> str:
         return f"<Http {self.host}>"
@@ -104,6 +112,8 @@ class Http:
     ) -> Answer:
         """One call, repeated as often as it may be. Its answer is below 400 and holds the JSON promised.
 
+        All of it takes no longer than LONGEST_CALL.
+
         Raises the errors of `connectors.records`. A write that isn't `repeatable` and whose answer was
         lost, or is a 5xx, is Unknown.
         """
@@ -116,29 +126,36 @@ class Http:
             method in READS if repeatable is None else repeatable,
             may_be_empty,
         )
-        for retry in range(self._retries):
+        left, retry = LONGEST_CALL, 0
+        while True:
+            self._bucket.take()
+            began = time.monotonic()
             try:
-                return self._try(request)
+                return self._try(request, began + left)
             except Temporary as error:
-                self._wait(retry, error)
-        return self._try(request)
+                left -= time.monotonic() - began
+                left -= self._wait(retry, error, left)
+            retry += 1
 
     def close(self) -> None:
         """Give the connections back."""
         self._session.close()
 
-    def _wait(self, retry: int, error: Temporary) -> None:
-        """Wait before the next try, or raise the error where that would take too long."""
-        if error.retry_after is not None and error.retry_after > LONGEST_WAIT:
-            raise error
+    def _wait(self, retry: int, error: Temporary, left: float) -> float:
+        """Wait before the next try; the seconds of it. Raises the error where no try is left, or no time."""
         jittered = FIRST_WAIT * 2**retry * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
-        self._sleep(max(error.retry_after or 0, jittered))
+        seconds = max(error.retry_after or 0, jittered)
+        if retry >= self._retries or seconds > LONGEST_WAIT or seconds >= left:
+            raise error
+        self._sleep(seconds)
+        return float(seconds)
 
-    def _try(self, request: _Request) -> Answer:
+    def _try(self, request: _Request, until: float) -> Answer:
         """One try. Errors of the HTTP library never leave here, not even as a cause: they show addresses."""
         error: ConnectorError
         try:
-            answer = self._exchange(request)
+            with answered_by(until):
+                answer = self._exchange(request)
         except (requests.RequestException, UnicodeError) as problem:
             error = self._failure(request, problem)
         except _BrokenPromiseError as problem:
@@ -151,15 +168,16 @@ class Http:
 
     def _exchange(self, request: _Request) -> Answer:
         url, params = request.url, request.params
-        for _ in range(REDIRECTS):
-            self._bucket.take()
+        for hop in range(REDIRECTS):
+            if hop:
+                self._bucket.take()
             with self._session.request(
                 request.method,
                 url,
                 params=params,
                 data=request.body,
                 headers=request.headers,
-                timeout=self._timeout,
+                timeout=(min(CONNECT_TIMEOUT, self._timeout), self._timeout),
                 allow_redirects=False,
                 stream=True,
             ) as response:
@@ -171,22 +189,30 @@ class Http:
 
     def _followed(self, request: _Request, response: requests.Response) -> str:
         """Where a redirect leads, if it stays within the system: our key isn't for strangers."""
-        target = urljoin(response.url, response.headers["Location"])
-        if request.method in READS and is_same_place(response.url, target):
-            return target
+        try:
+            target = urljoin(response.url, response.headers["Location"])
+            if request.method in READS and is_same_place(response.url, target):
+                return target
+            where = urlsplit(target).hostname
+        except ValueError:
+            where = "an address that is none"
         raise NeedsAttention(
-            f"{self.label} has moved: {self.host} sends us on to {urlsplit(target).hostname}. "
+            f"{self.label} has moved: {self.host} sends us on to {where}. "
             "Check the address in the connection's settings."
         )
 
     def _answer(self, request: _Request, response: requests.Response) -> Answer:
         body, status = self._body(response), response.status_code
+        if status >= 400:
+            # Before it is cut to a length: half a secret would no longer be known for one.
+            body = self.scrub(body.decode("utf-8", "replace")).encode()
         try:
             data = decode(body)
         except ValueError:
             if status < 400:
                 raise _BrokenPromiseError("with something that isn't JSON, or only a part of it") from None
             return Answer(status, response.headers, text=readable(body))
+        # Gateways answer 200 with nothing when what is behind them dies.
         if data is None and status < 400 and status != 204 and not request.may_be_empty:
             raise _BrokenPromiseError("with nothing")
         return Answer(status, response.headers, data)
@@ -217,6 +243,7 @@ class Http:
 
     def _refusal(self, request: _Request, answer: Answer) -> ConnectorError:
         explained = self._explain(answer)
+        # What is refused below 500 was not carried out; 408 says that it gave up on us, perhaps half way.
         is_untouched = answer.status < 500 and answer.status != 408
         if not request.repeatable and not is_untouched:
             return self._lost(request, f"with an error of its own ({answer.status})")
@@ -262,13 +289,20 @@ def _is_sayable(value: Any) -> bool:
 
 def _written_forms(secret: str) -> set[str]:
     """A secret as it may turn up in addresses, bodies and headers."""
+    # A system that refuses a request likes to show it: the address, the body, or the header of a log-in.
     in_json = jsonlib.dumps(secret)[1:-1]
     in_base64 = b64encode(secret.encode()).decode()
     return {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), in_json, in_base64}
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        # Even when told not to follow, it works out where a redirect leads, and reads all of its body for it.
+        return None
+
+
 def _session(concurrency: int, headers: Mapping[str, str]) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     # The environment must not change proxies, certificates or log-ins of a connection.
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -34,7 +35,9 @@ class Connection(models.Model):
     def open(self) -> Connector:
         """A connector with this connection's settings, defaults and secrets."""
         kind = connectors()[self.system]
-        return kind({**setting_defaults(kind), **self.settings, **self.secrets})
+        # A setting left blank means its default, as in a form; None and "" are what is stored then.
+        given = {name: value for name, value in self.settings.items() if value not in (None, "")}
+        return kind({**setting_defaults(kind), **given, **self.secrets})
 
 
 def setting_defaults(kind: type[Connector]) -> dict[str, Any]:
@@ -63,6 +66,8 @@ class Cursor(models.Model):
     poll_started_at = models.DateTimeField(null=True, blank=True, help_text="When the last finished poll began.")
     polled_at = models.DateTimeField(null=True, blank=True, help_text="When the last finished poll ended.")
     poll_was_whole = models.BooleanField(default=False, help_text="The last finished poll brought a complete list.")
+
+    lease_owner = models.CharField(max_length=200, blank=True, editable=False, help_text="The run that works with it.")
 
     class Meta:
         ordering = ["connection", "object_type"]
@@ -97,6 +102,10 @@ class RemoteRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cursor.object_type} {self.remote_id}"
+
+    def changed_at(self) -> dict[str, datetime]:
+        """Field → when it was changed there, where the system says so."""
+        return {path: datetime.fromisoformat(text) for path, text in self.field_times.items()}
 
 
 class FeedRow(models.Model):

@@ -20,6 +20,7 @@ from urllib3.exceptions import (
     NewConnectionError,
 )
 
+from connectors.deadline import TimedResponse
 from connectors.records import ConnectorError, NeedsAttention, Temporary
 
 METADATA_ADDRESSES = frozenset({"100.100.100.200", "168.63.129.16", "fd00:ec2::254"})
@@ -64,12 +65,14 @@ def is_same_place(before: str, after: str) -> bool:
     old, new = urlsplit(before), urlsplit(after)
     if (old.scheme, old.netloc.lower()) == (new.scheme, new.netloc.lower()):
         return True
+    # To the secure address of the same host our key may go; back, or to another port, it may not.
     is_upgrade = (old.scheme, new.scheme) == ("http", "https") and old.hostname == new.hostname
     return is_upgrade and {old.port, new.port} <= {None, 80, 443}
 
 
 def connect_failure(problem: Exception, host: str, label: str) -> ConnectorError | None:
     """Why no connection came about; None where one did, so that a request may have been sent."""
+    # The HTTP library packs the reason into its own error, and that into another.
     cause = problem.args[0] if problem.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
     if not isinstance(reason, ConnectTimeoutError):
@@ -102,6 +105,7 @@ def _inner(address: Address) -> Address:
 
 
 def _checked(connected: socket.socket, host: str) -> socket.socket:
+    # After connecting and before a byte is sent: a name looked up twice may give two addresses.
     try:
         refuse_address(connected.getpeername()[0], host)
     except BaseException:
@@ -117,11 +121,15 @@ def _is_certificate_failure(reason: BaseException | None) -> bool:
 
 
 class _Connection(HTTPConnection):
+    response_class = TimedResponse
+
     def _new_conn(self) -> socket.socket:
         return _checked(super()._new_conn(), self.host)
 
 
 class _TLSConnection(HTTPSConnection):
+    response_class = TimedResponse
+
     def _new_conn(self) -> socket.socket:
         return _checked(super()._new_conn(), self.host)
 

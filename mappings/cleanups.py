@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import wraps
+from math import isfinite
 from typing import Any
 
 from jinja2 import Undefined
@@ -102,8 +103,10 @@ def default_if_blank(value: Any, otherwise: Any = "") -> Any:
 
 def join(items: Any, separator: str = "; ") -> str:
     """The parts of a list as one text, without blank ones."""
-    parts = items if isinstance(items, list) else [items]
-    return separator.join(text_of(part) for part in parts if not _is_nothing(part))
+    parts = [text_of(part) for part in (items if isinstance(items, list) else [items]) if not _is_nothing(part)]
+    if sum(map(len, parts)) + len(parts) * len(separator) > LONGEST_TEXT:
+        raise CleanupError("the text would become too long")
+    return separator.join(parts)
 
 
 def pick_first(items: Any) -> Any:
@@ -127,9 +130,13 @@ def whole_number(text: str) -> int:
 def decimal_number(text: str) -> float:
     """A number; what is none is an error, not a zero."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError as error:
         raise CleanupError("it is not a number") from error
+    # Python reads "nan" and "1e999" as well, which no record can hold.
+    if not isfinite(number):
+        raise CleanupError("it is not a number")
+    return number
 
 
 def _is_nothing(value: Any) -> bool:

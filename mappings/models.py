@@ -131,7 +131,9 @@ class FieldMapping(models.Model):
     )
     on_blank = models.CharField(max_length=10, choices=choices(rules.OnBlank), default=rules.OnBlank.KEEP)
     on_invalid = models.CharField(max_length=12, choices=choices(rules.OnInvalid), default=rules.OnInvalid.SET_ASIDE)
-    defaults = models.JSONField(default=dict, blank=True, help_text="Side → value written where none can be translated.")
+    defaults = models.JSONField(
+        default=dict, blank=True, help_text="Side → value written where none can be translated."
+    )
     keep_old = models.JSONField(default=dict, blank=True, help_text="Side → field that the replaced value moves to.")
     group = models.CharField(max_length=100, blank=True)
     region = CountryField(blank=True, help_text="Where phone numbers without a country code are.")

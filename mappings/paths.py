@@ -70,6 +70,7 @@ def put(values: dict[str, Any], path: str, value: Any) -> None:
     Raises PathError where text or a number is in the way, or an index is beyond the list's end.
     """
     top, inner = _parse(path)
+    # Blanking what isn't there must not leave empty objects and labels behind.
     if value is None and get(values, path) in (None, MISSING):
         values.setdefault(top, None)
         return
@@ -176,6 +177,7 @@ def _attach(holder: Any, step: _Step, child: Any, path: str) -> Any:
     elif step.index > len(holder):
         raise PathError(f"“{path}” can't be written: the list has only {len(holder)} elements.")
     else:
+        # A slice, so that the place just behind the last one takes it as well.
         holder[step.index : step.index + 1] = [child]
     return child
 
@@ -185,6 +187,7 @@ def _set_element(holder: Any, step: _Label, value: Any, path: str) -> None:
     if isinstance(element, list):
         raise PathError(f"“{path}” can't be written: a list is in its place.")
     others = list(holder.values()) if isinstance(holder, dict) else holder
+    # A new element looks like those beside it: the system may not know any other key.
     key = _value_key(element) or _sibling_key(others, _value_key, _usual_value_key(path))
     if isinstance(element, dict) and element:
         element[key] = value

@@ -118,9 +118,7 @@ class PairRules:
     key: str
     paths: Mapping[Side, str]
     kind: str = "text"
-    words: Mapping[Side, Word] = field(
-        default_factory=lambda: {Side.LEFT: Word.AUTOMATIC, Side.RIGHT: Word.AUTOMATIC}
-    )
+    words: Mapping[Side, Word] = field(default_factory=lambda: {Side.LEFT: Word.AUTOMATIC, Side.RIGHT: Word.AUTOMATIC})
     conflict: ConflictRule = ConflictRule.ASK
     first_meeting: FirstMeeting = FirstMeeting.LEAVE
     on_blank: OnBlank = OnBlank.KEEP

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from jinja2 import ChainableUndefined, TemplateError, nodes
@@ -216,13 +217,24 @@ def _as_json(result: Any) -> Any:
         return None
     if isinstance(result, (list, tuple)):
         return [_as_json(item) for item in result]
-    if isinstance(result, dict):
+    if isinstance(result, dict) and all(isinstance(key, str) for key in result):
         return {key: _as_json(item) for key, item in result.items()}
-    if not isinstance(result, (str, int, float)):
-        raise ExpressionError("An expression must give a text, a number, a yes or no, or a list or object of such.")
+    if _is_text(result) or _is_storable_number(result):
+        return result
+    raise ExpressionError("An expression must give a text, a number, a yes or no, or a list or object of such.")
+
+
+def _is_text(result: Any) -> bool:
     if isinstance(result, str) and len(result) > LONGEST_RESULT:
         raise ExpressionError(f"An expression may give {LONGEST_RESULT} characters; this one gave more.")
-    return result
+    return isinstance(result, str)
+
+
+def _is_storable_number(result: Any) -> bool:
+    # JSON has no infinity, and what needs more than 64 bits is refused where records are stored.
+    if isinstance(result, float):
+        return isfinite(result)
+    return isinstance(result, int) and result.bit_length() < 64
 
 
 def _takes_blanks(tree: nodes.Node) -> bool:

@@ -101,6 +101,7 @@ class Translator:
         if reading.raw is MISSING:
             return Carried(MISSING, "The record does not say what this field holds.")
         carried = self._write(reading, to)
+        # Only where nothing else can be written: a blank is a value, and no reason for a default.
         if carried.problem and self.pair.on_invalid is OnInvalid.USE_DEFAULT and to in self.pair.defaults:
             return Carried(self.pair.defaults[to])
         return carried
@@ -126,6 +127,7 @@ class Translator:
         except _UNREADABLE as error:
             return Carried(MISSING, str(error))
         if end.length is not None and isinstance(raw, str) and len(raw) > end.length:
+            # Never cut: half an address is worse than the old one.
             return Carried(MISSING, f"This is {len(raw)} characters long; the field there takes {end.length}.")
         return Carried(raw)
 

@@ -68,6 +68,7 @@ def activate(version: MappingVersion) -> bool:
 
     The records must then be planned anew, which is done by `alumnisync.versions.activate`: call that one.
     """
+    # Two at once would each retire the other's.
     Sync.objects.select_for_update().get(pk=version.sync_id)
     version.refresh_from_db(fields=["state"])
     if version.state == MappingVersion.State.ACTIVE:

@@ -9,6 +9,7 @@ from alumnisync.engine.report import summary
 from alumnisync.engine.run import finish_approved, run_sync
 from alumnisync.models import Conflict, Link, Match, Member, Review, SyncRun
 from alumnisync.review import approve
+from alumnisync.versions import activate
 from connectors.models import Connection, Cursor
 from connectors.records import Field, ObjectType
 from connectors.systems.memory import Store, stores
@@ -66,11 +67,12 @@ class World:
         match: list[Any] | None = None,
         left_type: dict[str, Any] | None = None,
         right_type: dict[str, Any] | None = None,
+        store_type: type[Store] = Store,
         **options: Any,
     ) -> None:
         name = f"world-{next(_names)}"
-        self.left = Store(person_type(**(left_type or {})))
-        self.right = Store(person_type(**(right_type or {})))
+        self.left = store_type(person_type(**(left_type or {})))
+        self.right = store_type(person_type(**(right_type or {})))
         self.sync = Sync.objects.create(name=name, state=Sync.State.LIVE, **options)
         self.connections = {
             "left": connect(self.left, f"{name} left"),
@@ -81,12 +83,10 @@ class World:
     def add_version(
         self, pairs: Any, left: dict[str, Any], right: dict[str, Any], match: list[Any] | None = None
     ) -> MappingVersion:
-        number = self.sync.versions.count() + 1
-        self.sync.versions.update(state=MappingVersion.State.RETIRED)
+        """Other rules for the sync, in force at once."""
         version = MappingVersion.objects.create(
             sync=self.sync,
-            number=number,
-            state=MappingVersion.State.ACTIVE,
+            number=self.sync.versions.count() + 1,
             match=[[["email"], ["email"]]] if match is None else match,
         )
         for side, options in (("left", left), ("right", right)):
@@ -98,6 +98,7 @@ class World:
             if isinstance(value_map, dict):
                 value_map = ValueMap.objects.create(version=version, name=f"map {position}", **value_map)
             FieldMapping.objects.create(version=version, position=position, **{**pair, "value_map": value_map})
+        activate(version)
         return version
 
     def run(self, *, preview: bool = False) -> dict[str, Any]:

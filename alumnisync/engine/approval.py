@@ -10,8 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from alumnisync.engine.context import Context, chunks
+from alumnisync.engine.plan import Held
 from alumnisync.engine.units import SIDES
-from alumnisync.models import ChangeRecord, FieldChange, Member
+from alumnisync.models import ChangeRecord, FieldChange, Link, Member
 from connectors.models import RemoteRecord
 from connectors.records import MISSING
 from mappings import paths
@@ -26,6 +27,10 @@ def drop_what_moved(ctx: Context, upto: Mapping[Side, int]) -> None:
     """Let the held part of the approved plan through, and drop changes of people who moved since it was made."""
     held = ctx.run.changes.filter(state=State.HELD)
     held.update(state=State.PLANNED, guard="", reason="")
+    # The proposed link is gone: matching has found out something else about these people since.
+    ctx.run.changes.filter(link=None, state=State.PLANNED).update(
+        state=State.DROPPED, reason=MOVED, finished_at=timezone.now()
+    )
     moved: set[int] = set()
     for side in SIDES:
         shown_to = ctx.run.planned_to.get(side.value, 0)
@@ -40,17 +45,19 @@ def drop_what_moved(ctx: Context, upto: Mapping[Side, int]) -> None:
 
 
 def _drop(ctx: Context, links: list[int]) -> None:
-    changes = ctx.run.changes.filter(link_id__in=links, state=State.PLANNED).select_related("record", "source")
+    changes = ctx.run.changes.filter(link_id__in=links, state=State.PLANNED).select_related("link")
     records: dict[int, dict[Side, RemoteRecord]] = defaultdict(dict)
     for member in Member.objects.filter(link_id__in=links).select_related("record"):
         records[member.link_id][Side(member.side)] = member.record
     fields: dict[int, list[FieldChange]] = defaultdict(list)
     for row in FieldChange.objects.filter(change__in=changes):
         fields[row.change_id].append(row)
-    dropped = [
-        change.pk for change in changes
+    fallen = [
+        change for change in changes
         if change.link_id and not _stands(ctx, change, fields[change.pk], records[change.link_id])
     ]  # fmt: skip
+    unborn = {one.link_id for one in fallen if one.link and one.link.state == Link.State.PROPOSED}
+    dropped = [one.pk for one in fallen] + [one.pk for one in changes if one.link_id in unborn]
     ChangeRecord.objects.filter(pk__in=dropped).update(state=State.DROPPED, reason=MOVED, finished_at=timezone.now())
 
 
@@ -66,12 +73,38 @@ def _stands(ctx: Context, change: ChangeRecord, rows: list[FieldChange], records
             if side in set(SIDES)
         )
     target = Side(change.side)
+    if change.kind == ChangeRecord.Kind.CREATE:
+        return _is_still_wanted(ctx, target, rows, records)
     return all(
-        (row.before is MISSING or target not in records or _holds(ctx, row.pair, target, records, row.before))
+        (row.before is MISSING or _holds(ctx, row.pair, target, records, row.before))
         and _holds(ctx, row.pair, target.other, records, row.source)
         for row in rows
         if row.pair
-    )
+    ) and not _rest_moved(ctx, rows, records)
+
+
+def _is_still_wanted(ctx: Context, to: Side, rows: list[FieldChange], records: Mapping[Side, RemoteRecord]) -> bool:
+    """Whether the very same record would be created now: not if its source died or asked to be left alone since."""
+    source = records.get(to.other)
+    if source is None or to in records:
+        return False
+    creation = ctx.planner.creation(to, Held(source.values, source.field_times), source.remote_id)
+    shown = {row.path: row.after for row in rows}
+    now = {write.path: write.after for write in creation.writes}
+    return not creation.refused and raw_equal(shown, now)
+
+
+def _rest_moved(ctx: Context, rows: list[FieldChange], records: Mapping[Side, RemoteRecord]) -> bool:
+    """Whether, in a group, a field that was equal on both sides when it was shown no longer is."""
+    written = {row.pair for row in rows}
+    rest = [
+        translator
+        for unit in {row.unit for row in rows if row.pair}
+        for translator in ctx.planner.units[unit]
+        if translator.pair.key not in written
+    ]
+    now = [{side: translator.read(side, records[side].values) for side in SIDES} for translator in rest]
+    return any(not (same(one[SIDES[0]], one[SIDES[1]]) or any(one[side].is_missing for side in SIDES)) for one in now)
 
 
 def _holds(ctx: Context, pair: str, side: Side, records: Mapping[Side, RemoteRecord], raw: Any) -> bool:

@@ -5,26 +5,21 @@ Runs in worker threads and touches no database: orders go in, deliveries come ou
 
 from __future__ import annotations
 
-import logging
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from alumnisync.engine import points
 from alumnisync.engine.context import End
+from alumnisync.engine.faults import FAULTS_IN_A_ROW, report
+from alumnisync.engine.orders import Delivery, Fate, Line, Order, delivery_of
 from alumnisync.engine.plan import Planner, lay_over
 from connectors.records import (
     MISSING,
     ConnectorError,
-    Gone,
     NeedsAttention,
     Outcome,
     Record,
-    Rejected,
-    Stale,
-    Temporary,
-    Unknown,
     Values,
     Write,
 )
@@ -32,106 +27,89 @@ from mappings import paths
 from mappings.rules import Side
 from mappings.translate import Translator, raw_equal, same
 
-logger = logging.getLogger(__name__)
-
 MOVED = "It was changed over there in the meantime; the next run looks at it again."
 NOT_WRITTEN = "The answer was lost and it was not written; the next run plans it again."
+NOT_SHOWN = "The system does not show what this field is a part of, so writing it could erase the rest."
 IS_THERE = "A record with the same id or match fields is there by now; the next run looks at it again."
-
-
-class Fate(Enum):
-    """What became of an order."""
-
-    DONE = "done"
-    DROPPED = "dropped"
-    REFUSED = "refused"
-    TEMPORARY = "temporary"
-    UNKNOWN = "unknown"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One field of an order, as its FieldChange says."""
-
-    pair: str
-    unit: str
-    path: str
-    before: Any = field(repr=False)
-    after: Any = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One change to deliver. remote_id None: a create. known: the record as last seen."""
-
-    change_id: int
-    remote_id: str | None
-    lines: tuple[Line, ...]
-    key: tuple[str, str] | None = None
-    known: Values = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What became of an order. refused: unit → the system's words, for the fields left out of what was written."""
-
-    change_id: int
-    fate: Fate
-    reason: str = ""
-    remote_id: str = ""
-    record: Record | None = None
-    refused: Mapping[str, str] = field(default_factory=dict)
-    written: bool = True
+SENDING = "while a record was sent"
 
 
 class Courier:
-    """Delivers to one end of a run."""
+    """Delivers to one end of a run. check_lease: raises LeaseLost; asked before each request that changes anything."""
 
-    def __init__(self, end: End, planner: Planner, wanted: Sequence[str]) -> None:
+    def __init__(
+        self, end: End, planner: Planner, wanted: Sequence[str], check_lease: Callable[[], None] = lambda: None
+    ) -> None:
         self.end = end
         self.planner = planner
         self.wanted = wanted
+        self.check_lease = check_lease
 
     def deliver(self, orders: Sequence[Order]) -> list[Delivery]:
-        """One delivery for each order. Raises NeedsAttention when nothing of the batch was sent because of it."""
-        creates = [order for order in orders if order.remote_id is None]
-        updates = [order for order in orders if order.remote_id is not None]
-        return [*self._create(creates), *self._update(updates)]
+        """One delivery for each order. Raises NeedsAttention when nothing was sent because of it; LeaseLost."""
+        deliveries: list[Delivery] = []
+        for batch in (
+            [order for order in orders if order.remote_id is None],
+            [order for order in orders if order.remote_id is not None],
+        ):
+            settled, fresh = self._look_first(batch)
+            told = {delivery.change_id for delivery in settled}
+            written = self._write([order for order in batch if order.change_id not in told], fresh)
+            deliveries += settled + self._read_back(written)
+        return deliveries
 
     def look(self, orders: Sequence[Order]) -> list[Delivery]:
-        """What became of updates whose answer was lost, by reading: nothing is written."""
-        fresh = {record.id: record for record in self._read([order.remote_id or "" for order in orders])}
+        """What became of updates whose answer was lost, by reading: nothing is written.
+
+        One that was not written is dropped with the reason NOT_WRITTEN. Raises ConnectorError.
+        """
+        fresh = self._read([order.remote_id or "" for order in orders])
         return [
             self._settled_before(order, fresh.get(order.remote_id or ""))
             or Delivery(order.change_id, Fate.DROPPED, NOT_WRITTEN)
             for order in orders
         ]
 
-    def _update(self, orders: Sequence[Order]) -> list[Delivery]:
+    def holds(self, order: Order, values: Values) -> bool:
+        """Whether a record says of every field of the order what the order wanted."""
+        return all(self._holds(line, values) for line in order.lines)
+
+    def _look_first(self, orders: Sequence[Order]) -> tuple[list[Delivery], dict[str, Record]]:
+        """What is to be said without writing, and the records as they are now."""
         if not orders:
-            return []
+            return [], {}
         try:
-            fresh = {record.id: record for record in self._read([order.remote_id or "" for order in orders])}
-        except (Temporary, Unknown) as error:
-            return [Delivery(order.change_id, Fate.TEMPORARY, error.message) for order in orders]
-        deliveries, writes = [], {}
-        for order in orders:
-            settled = self._settled_before(order, fresh.get(order.remote_id or ""))
-            if settled is not None:
-                deliveries.append(settled)
-            else:
-                writes[order.change_id] = (order, fresh[order.remote_id or ""])
-        return deliveries + self._write([order for order, _ in writes.values()], fresh)
+            return self._looked(orders)
+        except NeedsAttention:
+            raise
+        except ConnectorError as error:
+            return [Delivery(order.change_id, Fate.TEMPORARY, error.message) for order in orders], {}
+        except Exception as error:
+            if len(orders) == 1:
+                reason = report(error, SENDING)
+                return [Delivery(orders[0].change_id, Fate.REFUSED, reason, is_fault=True)], {}
+        # Nothing was written yet: each by itself, so that the one that can't be sent stops no other.
+        looked = [self._look_first([order]) for order in orders]
+        return [d for settled, _ in looked for d in settled], {k: v for _, fresh in looked for k, v in fresh.items()}
+
+    def _looked(self, orders: Sequence[Order]) -> tuple[list[Delivery], dict[str, Record]]:
+        if orders[0].remote_id is None:
+            there = self._already_there(orders)
+            return [Delivery(change, Fate.DROPPED, IS_THERE) for change in there], {}
+        fresh = self._read([order.remote_id or "" for order in orders])
+        settled = [self._settled_before(order, fresh.get(order.remote_id or "")) for order in orders]
+        return [delivery for delivery in settled if delivery], fresh
 
     def _settled_before(self, order: Order, fresh: Record | None) -> Delivery | None:
         """What is to be said of an order without writing it; None: it is to be written."""
         if fresh is None or fresh.deleted:
             return Delivery(order.change_id, Fate.GONE, "The record is no longer there.", order.remote_id or "")
-        if all(self._is(line, fresh.values, line.after) for line in order.lines):
-            return Delivery(order.change_id, Fate.DONE, remote_id=fresh.id, record=fresh, written=False)
+        if self.holds(order, fresh.values):
+            return Delivery(order.change_id, Fate.DONE, remote_id=fresh.id, record=fresh)
         if self._has_moved(order, fresh.values):
             return Delivery(order.change_id, Fate.DROPPED, MOVED)
+        if any(_lacks_siblings(line, fresh.values) for line in order.lines):
+            return Delivery(order.change_id, Fate.TEMPORARY, NOT_SHOWN)
         return None
 
     def _has_moved(self, order: Order, fresh: Values) -> bool:
@@ -150,26 +128,22 @@ class Courier:
             for translator in others
         )
 
+    def _holds(self, line: Line, values: Values) -> bool:
+        # What a record doesn't say is unknown: only for the comparison with `before` is that no difference.
+        is_said = paths.get(values, line.path) is not MISSING
+        return (is_said or _text(line.after) == "") and self._is(line, values, line.after)
+
     def _is(self, line: Line, values: Values, raw: Any) -> bool:
-        """Whether the field holds this value, by kind."""
+        """Whether the field holds this value, by kind; as it is where the rules no longer have such a pair."""
         now = paths.get(values, line.path)
-        if line.pair:
-            return _equal(self.planner.translators[line.pair], self.end.side, now, raw)
+        translator = self.planner.translators.get(line.pair)
+        if translator:
+            return _equal(translator, self.end.side, now, raw)
         return _text(now) == _text(raw)
 
-    def _read(self, ids: Sequence[str]) -> Iterator[Record]:
-        return self.end.connector.read(self.end.cursor.object_type, ids, self.wanted)
-
-    def _create(self, orders: Sequence[Order]) -> list[Delivery]:
-        if not orders:
-            return []
-        try:
-            there = self._already_there(orders)
-        except (Temporary, Unknown) as error:
-            return [Delivery(order.change_id, Fate.TEMPORARY, error.message) for order in orders]
-        dropped = [Delivery(order.change_id, Fate.DROPPED, IS_THERE) for order in orders if order.change_id in there]
-        deliveries = self._write([order for order in orders if order.change_id not in there], {})
-        return dropped + self._read_back(deliveries)
+    def _read(self, ids: Sequence[str]) -> dict[str, Record]:
+        records = self.end.connector.read(self.end.cursor.object_type, ids, self.wanted)
+        return {record.id: record for record in records}
 
     def _already_there(self, orders: Sequence[Order]) -> set[int]:
         """The orders whose key, or whose match fields, the system finds by now."""
@@ -198,17 +172,19 @@ class Courier:
         }
         return {change for change, row in wanted.items() if tuple(map(_folded, row)) in there}
 
-    def _read_back(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    def _read_back(self, deliveries: list[Delivery]) -> list[Delivery]:
         """With the created records as the system holds them, so that the next poll finds nothing new."""
-        ids = [delivery.remote_id for delivery in deliveries if delivery.fate is Fate.DONE]
+        ids = [one.remote_id for one in deliveries if one.fate is Fate.DONE and one.is_create]
+        if not ids:
+            return deliveries
         try:
-            records = {record.id: record for record in self._read(ids)} if ids else {}
+            records = self._read(ids)
         except ConnectorError:
-            records = {}
-        return [
-            Delivery(d.change_id, d.fate, d.reason, d.remote_id, records.get(d.remote_id, d.record), d.refused)
-            for d in deliveries
-        ]
+            return deliveries
+        except Exception as error:
+            report(error, "while a created record was read")
+            return deliveries
+        return [replace(one, record=records.get(one.remote_id, one.record)) for one in deliveries]
 
     def _write(self, orders: Sequence[Order], fresh: Mapping[str, Record]) -> list[Delivery]:
         if not orders:
@@ -221,32 +197,56 @@ class Courier:
         ]  # fmt: skip
         if not partly:
             return deliveries
-        second = {d.change_id: d for d in self._send(partly, fresh, again) if d.fate is not Fate.REFUSED}
+        try:
+            second = {d.change_id: d for d in self._send(partly, fresh, again) if d.fate is not Fate.REFUSED}
+        except NeedsAttention:
+            # What was written must be told; the trouble shows itself again with the next call.
+            second = {}
         return [second.get(delivery.change_id, delivery) for delivery in deliveries]
 
     def _send(
         self, orders: Sequence[Order], fresh: Mapping[str, Record], without: Mapping[int, Mapping[str, str]]
     ) -> list[Delivery]:
         """Write once; fields of the units in `without` (change → unit → words) are left out and stay refused."""
-        writes = [self._as_write(order, fresh, without.get(order.change_id, {})) for order in orders]
         deliveries: list[Delivery] = []
+        self.check_lease()
+        points.reached(points.REQUESTING)
         try:
-            for order, outcome in zip(
-                orders, self.end.connector.write(self.end.cursor.object_type, writes), strict=False
-            ):
-                deliveries.append(self._delivery(order, outcome, without.get(order.change_id, {})))
+            writes = [self._as_write(order, fresh, without.get(order.change_id, {})) for order in orders]
+            outcomes = self.end.connector.write(self.end.cursor.object_type, writes)
+            for order, outcome in zip(orders, outcomes, strict=False):
+                deliveries.append(delivery_of(order, outcome, without.get(order.change_id, {})))
         except NeedsAttention:
             if not deliveries:
                 raise
         except ConnectorError as error:
-            rest = orders[len(deliveries) :]
-            deliveries += [self._delivery(order, Outcome(error=error), {}) for order in rest]
-        except Exception:
-            reference = _log_bug()
-            rest = orders[len(deliveries) :]
-            deliveries += [Delivery(order.change_id, Fate.UNKNOWN, reference) for order in rest]
+            deliveries += [delivery_of(order, Outcome(error=error), {}) for order in orders[len(deliveries) :]]
+        except Exception as error:
+            reason = report(error, SENDING)
+            deliveries += self._after_fault(orders[len(deliveries) :], fresh, without, reason)
+        points.reached(points.ANSWERED)
         missing = orders[len(deliveries) :]
         return deliveries + [Delivery(order.change_id, Fate.UNKNOWN, "No answer came for it.") for order in missing]
+
+    def _after_fault(
+        self,
+        orders: Sequence[Order],
+        fresh: Mapping[str, Record],
+        without: Mapping[int, Mapping[str, str]],
+        reason: str,
+    ) -> list[Delivery]:
+        """A bug struck somewhere in these orders: updates go once more, each by itself; creates never again."""
+        deliveries: list[Delivery] = []
+        faults = 0
+        for order in orders:
+            if order.remote_id is None:
+                deliveries.append(Delivery(order.change_id, Fate.UNKNOWN, reason, is_fault=True))
+            elif len(orders) == 1 or faults >= FAULTS_IN_A_ROW:
+                deliveries.append(Delivery(order.change_id, Fate.REFUSED, reason, is_fault=True))
+            else:
+                deliveries += self._send([order], fresh, without)
+                faults = faults + 1 if deliveries[-1].is_fault else 0
+        return deliveries
 
     def _as_write(self, order: Order, fresh: Mapping[str, Record], without: Mapping[str, str]) -> Write:
         lines = {line.path: line.after for line in order.lines if line.unit not in without or not line.unit}
@@ -255,22 +255,11 @@ class Courier:
         values = {root: laid[root] for root in map(paths.root, lines)}
         return Write(order.remote_id, values, order.key, record.version if record else "")
 
-    def _delivery(self, order: Order, outcome: Outcome, without: Mapping[str, str]) -> Delivery:
-        error = outcome.error
-        if error is None:
-            return Delivery(
-                order.change_id,
-                Fate.DONE,
-                remote_id=outcome.id or order.remote_id or "",
-                record=outcome.record,
-                refused=without,
-            )
-        if isinstance(error, Rejected):
-            return Delivery(order.change_id, Fate.REFUSED, error.message, refused=_refused(order, error))
-        if isinstance(error, NeedsAttention):
-            return Delivery(order.change_id, Fate.REFUSED, error.message)
-        fates = {Stale: Fate.DROPPED, Gone: Fate.GONE, Unknown: Fate.UNKNOWN, Temporary: Fate.TEMPORARY}
-        return Delivery(order.change_id, fates[type(error)], error.message, order.remote_id or "")
+
+def _lacks_siblings(line: Line, fresh: Values) -> bool:
+    """Whether the field is a part of something that the record does not show: writing it would erase the rest."""
+    root = paths.root(line.path)
+    return root != line.path and root not in fresh
 
 
 def _equal(translator: Translator, side: Side, one: Any, other: Any) -> bool:
@@ -278,16 +267,6 @@ def _equal(translator: Translator, side: Side, one: Any, other: Any) -> bool:
     if one is MISSING or other is MISSING or raw_equal(one, other):
         return True
     return same(translator.read_raw(side, one), translator.read_raw(side, other))
-
-
-def _refused(order: Order, error: Rejected) -> dict[str, str]:
-    """The units that hold a field the system named, with its words."""
-    return {
-        line.unit: words
-        for line in order.lines
-        for name, words in error.fields.items()
-        if line.unit and name in (line.path, paths.root(line.path))
-    }
 
 
 def _values_of(order: Order, wanted: Iterable[str]) -> tuple[str, ...]:
@@ -301,10 +280,3 @@ def _text(raw: Any) -> str:
 
 def _folded(raw: Any) -> str:
     return _text(raw).casefold()
-
-
-def _log_bug() -> str:
-    """Log the exception under way; what people see is a reference to it."""
-    reference = uuid.uuid4().hex[:8]
-    logger.exception("Unexpected error while sending, reference %s", reference)
-    return f"Something unexpected went wrong. Tell whoever looks after AlumniSync: reference {reference}."

@@ -14,6 +14,7 @@ from alumnisync.engine.context import CHUNK, Context, chunks
 from alumnisync.engine.guard import Figures, Hold, judge_creates, judge_fields, judge_gone, limits
 from alumnisync.engine.units import SIDES
 from alumnisync.models import ChangeRecord, FieldChange, Link, Member, Question, Review, SyncRun
+from connectors import bulk
 from mappings.rules import Side
 
 PLANNED = ChangeRecord.State.PLANNED
@@ -155,8 +156,8 @@ def _split(ids: list[int], item: Hold) -> None:
             source_id=change.source_id,
             **held,
         )
-    ChangeRecord.objects.bulk_create(apart.values())
+    bulk.insert(apart.values())
     fields = list(FieldChange.objects.filter(change_id__in=mixed, unit=item.unit))
     for row in fields:
         row.change = apart[row.change_id]
-    FieldChange.objects.bulk_update(fields, ["change"])
+    bulk.update(fields, ["change"])

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from alumnisync.engine.keys import IdentityRule, Reader, keys
 from alumnisync.models import MatchKey, Progress
+from connectors import bulk
 from connectors.models import Cursor, RemoteRecord
 from mappings.models import Sync
 from mappings.rules import Side
@@ -24,11 +25,14 @@ def index(
     rules: Sequence[IdentityRule],
     canonical: Callable[[Side, str], Reader],
     beat: Callable[[], None],
-) -> None:
-    """Store the keys of what changed; also of who is linked, gone or out of scope, for they block."""
+) -> int:
+    """Store the keys of what changed; also of who is linked, gone or out of scope, for they block.
+
+    Gives how many records that were.
+    """
     readers = {path: canonical(side, path) for rule in rules if not rule.holder for path in rule.paths[side]}
     records_changed = RemoteRecord.objects.filter(changed(sync, side, upto), cursor=cursor).order_by("change_no", "pk")
-    last = (0, 0)
+    last, count = (0, 0), 0
     while records := list(
         # The first condition goes by the index, the second tells equal numbers apart.
         records_changed.filter(change_no__gte=last[0])
@@ -39,6 +43,8 @@ def index(
             _store_keys(sync, side, [one for one in records if one.values or not one.gone_at], rules, readers)
         beat()
         last = (records[-1].change_no, records[-1].pk)
+        count += len(records)
+    return count
 
 
 def changed(sync: Sync, side: Side, upto: int) -> Q:
@@ -68,7 +74,7 @@ def _store_keys(
     }
     if stale := [pk for key, pk in stored.items() if key not in wanted]:
         MatchKey.objects.filter(pk__in=stale).delete()
-    MatchKey.objects.bulk_create(
+    bulk.insert(
         MatchKey(sync_id=sync.pk, side=side, record_id=record, rule=rule, digest=digest)
         for record, rule, digest in sorted(wanted - stored.keys())
     )

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
+from connectors import bulk
 from connectors.models import Cursor, RemoteRecord
 from connectors.packing import fingerprint
 from connectors.records import Page, Record, Temporary, Values
@@ -193,9 +194,7 @@ def store(cursor: Cursor, rows: list[RemoteRecord]) -> None:
     keep_former(cursor, [row for row in rows if row.gone_at or row.problem])
     for row, number in zip(rows, renumber(cursor.pk, len(rows)), strict=True):
         row.change_no = number
-    RemoteRecord.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["cursor", "remote_id"], update_fields=LANDED
-    )
+    bulk.upsert(rows, by=["cursor", "remote_id"], fields=LANDED)
 
 
 def keep_former(cursor: Cursor, rows: list[RemoteRecord]) -> None:

@@ -8,6 +8,8 @@ import uuid
 from datetime import timedelta
 from pathlib import Path
 
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from alumnisync.models import SyncRun
@@ -15,6 +17,8 @@ from alumnisync.models import SyncRun
 LEASE = timedelta(minutes=5)
 """Longer than one call with all its repetitions takes, so that a slow system doesn't cost the lease."""
 BEAT = timedelta(seconds=15)
+DEAD_STATES = frozenset("ZXx")
+"""A killed process that its parent has not buried yet still has its number."""
 
 
 class LeaseLost(Exception):
@@ -29,21 +33,49 @@ class Lease:
         self.owner = f"{socket.gethostname()}|{os.getpid()}|{_started(os.getpid())}|{uuid.uuid4().hex[:8]}"
         self._beaten = timezone.now()
 
-    def take(self) -> None:
-        """Write ourselves into the run."""
-        self.run.lease_owner = self.owner
-        self.run.lease_until = timezone.now() + LEASE
-        self.run.save(update_fields=["lease_owner", "lease_until"])
+    def take(self) -> bool:
+        """Make the run the sync's one live run, and ours; False where another is, or somebody was faster."""
+        run, before = self.run, self.run.state
+        run.state, run.started_at, run.finished_at, run.reason = SyncRun.State.RUNNING, timezone.now(), None, ""
+        run.lease_owner, run.lease_until = self.owner, self._beaten + LEASE
+        fields = ("state", "started_at", "finished_at", "reason", "lease_owner", "lease_until")
+        try:
+            with transaction.atomic():
+                if run._state.adding:
+                    run.save()
+                    return True
+                values = {name: getattr(run, name) for name in fields}
+                return bool(SyncRun.objects.filter(pk=run.pk, state=before).update(**values))
+        except IntegrityError:
+            return False
 
     def beat(self) -> None:
         """Prolong the lease now and then. Raises LeaseLost where somebody else holds it by now."""
         now = timezone.now()
         if now - self._beaten < BEAT:
             return
+        if not self._ours().update(lease_until=now + LEASE):
+            raise self._lost()
         self._beaten = now
-        ours = SyncRun.objects.filter(pk=self.run.pk, lease_owner=self.owner, state=SyncRun.State.RUNNING)
-        if not ours.update(lease_until=now + LEASE):
-            raise LeaseLost(f"Run {self.run.pk} was taken over by another process.")
+
+    def hold(self) -> None:
+        """First in a transaction: nobody can take the run over until it ends. Raises LeaseLost."""
+        if self._ours().select_for_update().values_list("pk", flat=True).first() is None:
+            raise self._lost()
+
+    def check(self) -> None:
+        """Raises LeaseLost where by our own clock somebody else may have taken the run over; asks nobody.
+
+        For worker threads, just before a request that changes something.
+        """
+        if timezone.now() >= self._beaten + LEASE:
+            raise self._lost()
+
+    def _ours(self) -> QuerySet[SyncRun]:
+        return SyncRun.objects.filter(pk=self.run.pk, lease_owner=self.owner, state=SyncRun.State.RUNNING)
+
+    def _lost(self) -> LeaseLost:
+        return LeaseLost(f"Run {self.run.pk} was taken over by another process, which goes on with it.")
 
 
 def is_dead(run: SyncRun) -> bool:
@@ -62,8 +94,9 @@ def is_elsewhere(run: SyncRun) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When a process began, as the kernel counts: a reused process id is told apart. "" where it is gone."""
+    """When a process began, as the kernel counts: a reused process id is told apart. "" where it is dead."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] in DEAD_STATES else fields[19]
     except (OSError, IndexError):
         return ""

@@ -18,6 +18,7 @@ from alumnisync.engine.key_index import CHUNK, changed, index
 from alumnisync.engine.keys import IdentityRule, Reader, identity_rules
 from alumnisync.engine.neighbours import Neighbourhood, Question, gather
 from alumnisync.models import ChangeRecord, Link, Match, MatchKey, Member, SyncRun
+from connectors import bulk
 from connectors.models import Cursor, RemoteRecord
 from mappings.models import Sync
 from mappings.rules import Rules, Side
@@ -52,8 +53,9 @@ def match(
     beat: called after each chunk. Raises nothing of its own.
     """
     found = identity_rules(run.sync_id, rules)
-    for side in Side:
-        index(run.sync, side, cursors[side], upto[side], found, canonical, beat)
+    news = sum(index(run.sync, side, cursors[side], upto[side], found, canonical, beat) for side in Side)
+    if news > CHUNK:
+        bulk.recount(RemoteRecord, MatchKey)
     _close_answered(run.sync)
     sides = {cursors[side].pk: side for side in Side}
     matching = _Matching(run, found, sides, rules.pilot, in_scope)
@@ -61,6 +63,8 @@ def match(
         for ids in _slices(_undecided(run.sync, side, cursors[side], upto[side])):
             matching.take(side, ids)
             beat()
+    if matching.linked + matching.matches > CHUNK:
+        bulk.recount(Link, Member, Match, Asked)
     return Matched(matching.linked, matching.matches, matching.ignored_keys())
 
 
@@ -176,7 +180,7 @@ def _store_links(run: SyncRun, decision: Decision, found: Neighbourhood, fresh: 
     renamed = [link for members, link in kept.items() if link.rule != wanted[members].rule]
     for link in renamed:
         link.rule = wanted[frozenset(found.proposals[link])].rule
-    Link.objects.bulk_update(renamed, ["rule"])
+    bulk.update(renamed, ["rule"])
     _propose(run.sync, [pairing for members, pairing in wanted.items() if members not in kept])
 
 
@@ -189,13 +193,14 @@ def _withdraw(run: SyncRun, proposals: Sequence[int], taken: Set[int]) -> None:
         for one in Member.objects.filter(link__in=proposals)
         if one.record_id not in taken
     ]
-    Match.objects.bulk_create(released)
+    bulk.insert(released)
     Link.objects.filter(pk__in=proposals).delete()
 
 
 def _propose(sync: Sync, pairings: Sequence[Pairing]) -> None:
-    links = Link.objects.bulk_create(Link(sync=sync, rule=one.rule) for one in pairings)
-    Member.objects.bulk_create(
+    links = [Link(sync=sync, rule=one.rule) for one in pairings]
+    bulk.insert(links)
+    bulk.insert(
         Member(sync_id=sync.pk, link_id=link.pk, side=side, record_id=record)
         for link, one in zip(links, pairings, strict=True)
         for side, record in ((Side.LEFT, one.left), (Side.RIGHT, one.right))
@@ -213,14 +218,14 @@ def _reword(kept: Sequence[tuple[Question, Knot]]) -> None:
     told = [one.row for one, knot in kept if (one.row.rule, one.row.reason) != (knot.rule, knot.reason)]
     for one, knot in kept:
         one.row.rule, one.row.reason = knot.rule, knot.reason
-    Match.objects.bulk_update(told, ["rule", "reason"])
+    bulk.update(told, ["rule", "reason"])
     if moved:
         Asked.objects.filter(match__in=[one.row.pk for one, _ in moved]).delete()
         _show((one.row, knot) for one, knot in moved)
 
 
 def _ask(run: SyncRun, asked: Mapping[int, Knot], sides: Mapping[int, Side]) -> None:
-    rows = Match.objects.bulk_create(
+    rows = [
         Match(
             run=run,
             sync=run.sync,
@@ -230,12 +235,13 @@ def _ask(run: SyncRun, asked: Mapping[int, Knot], sides: Mapping[int, Side]) -> 
             reason=knot.reason,
         )
         for record, knot in sorted(asked.items(), key=lambda item: item[0])
-    )
+    ]
+    bulk.insert(rows)
     _show((row, asked[row.record_id]) for row in rows)
 
 
 def _show(asked: Iterable[tuple[Match, Knot]]) -> None:
-    Asked.objects.bulk_create(
+    bulk.insert(
         Asked(match=row, remoterecord_id=record)
         for row, knot in asked
         for record in sorted(knot.records - {row.record_id})
@@ -268,8 +274,8 @@ def _undecided(sync: Sync, side: Side, cursor: Cursor, upto: int) -> list[int]:
     proposed = Member.objects.filter(sync=sync, side=side, link__state=Link.State.PROPOSED)
     matches = Match.objects.filter(sync=sync)
     waiting, closed = matches.exclude(state=Match.State.CLOSED), matches.filter(state=Match.State.CLOSED)
-    # Once a create was planned for somebody, that tells whether anything is left to do.
-    released = records.exclude(pk__in=creates.values("source"))
+    # Once a create is planned for somebody, that tells whether anything is left to do; not if it was withdrawn.
+    released = records.exclude(pk__in=creates.filter(link__isnull=False).values("source"))
     # Apart, so that each goes by its own index; a list of ids, since deciding alters what they ask for.
     found = [
         records.filter(changed(sync, side, upto)),

@@ -69,6 +69,8 @@ def _leave(unit: Unit, why: str) -> Outcome:
 
 
 def _fill(unit: Unit, sender: Side) -> Outcome:
+    if unit.is_refused(sender):
+        return _leave(unit, "refused by a person")
     if not unit.takes(sender.other):
         return _leave(unit, "only on one side; this direction is off")
     reviewed = unit.rules.words[sender.other] is Word.REVIEW and not unit.approved_with_preview
@@ -77,6 +79,8 @@ def _fill(unit: Unit, sender: Side) -> Outcome:
 
 def _first_winner(sender: Side) -> Callable[[Unit], Outcome]:
     def send(unit: Unit) -> Outcome:
+        if unit.is_refused(sender):
+            return _leave(unit, "refused by a person")
         if not unit.takes(sender.other):
             return _leave(unit, "differed at first meeting")
         reviewed = unit.rules.words[sender.other] is Word.REVIEW
@@ -297,9 +301,8 @@ def _judge_deceased(unit: Unit) -> Outcome:
     """A death, and its taking back, goes through a person; until then nothing else of the person is written."""
     outcome = _judge(unit)
     dies = any(unit.sights[0].now[side].value is True for side in SIDES)
-    # Where the direction is off the bases never settle, and the person stays frozen as long.
-    changed = any(unit.has_changed(side) for side in SIDES)
-    waits = outcome.verdict is not Verdict.SETTLE and (changed or outcome.verdict is not Verdict.NOTHING)
+    # Where the direction is off nobody is asked, and a person must not stay frozen without an item to act on.
+    waits = outcome.verdict not in (Verdict.SETTLE, Verdict.NOTHING)
     if outcome.verdict is Verdict.SEND:
         outcome = replace(outcome, verdict=Verdict.REVIEW)
     return replace(outcome, freezes=dies and waits, urgent=True)

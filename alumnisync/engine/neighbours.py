@@ -218,7 +218,8 @@ def _questions(sync: Sync, ids: list[int]) -> list[Question]:
     )
     for part in _parts(ids):
         rows.update((row.pk, row) for row in matches.filter(record__in=part))
-        asked = through.filter(match__sync=sync, remoterecord__in=part).values_list("match_id", flat=True)
+        # Of every sync; asked for by sync as well, a database may go through all of its questions each time.
+        asked = through.filter(remoterecord__in=part).values_list("match_id", flat=True)
         rows.update(_load(matches, [pk for pk in asked if pk not in rows]))
     for part in _parts(rows):
         for match, record in through.filter(match__in=part).values_list("match_id", "remoterecord_id"):

@@ -7,18 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+STARTED = "started"
 PAGE_LANDED = "page landed"
 MATCHED = "matched"
 CHUNK_PLANNED = "chunk planned"
 PLANNED = "planned"
 GUARDED = "guarded"
+LET_THROUGH = "let through"
 BASES_MOVED = "bases moved"
 SENDING = "sending"
+REQUESTING = "requesting"
+ANSWERED = "answered"
 SENT = "sent"
 SETTLED = "settled"
 PUSHED = "pushed"
 
-ALL = (PAGE_LANDED, MATCHED, CHUNK_PLANNED, PLANNED, GUARDED, BASES_MOVED, SENDING, SENT, SETTLED, PUSHED)
+ALL = (
+    STARTED,
+    PAGE_LANDED,
+    MATCHED,
+    CHUNK_PLANNED,
+    PLANNED,
+    GUARDED,
+    LET_THROUGH,
+    BASES_MOVED,
+    SENDING,
+    REQUESTING,
+    ANSWERED,
+    SENT,
+    SETTLED,
+    PUSHED,
+)
+"""In the order a run gets to them. REQUESTING and ANSWERED are in the worker threads, around the request."""
 
 watchers: list[Callable[[str], None]] = []
 

@@ -11,6 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from alumnisync.engine.landing import Landing, is_storable, renumber
+from connectors import bulk
 from connectors.base import Connector
 from connectors.models import Cursor, RemoteRecord, SeenField
 from connectors.records import ObjectType
@@ -182,7 +183,7 @@ def mark_gone(cursor: Cursor, rows: list[RemoteRecord]) -> None:
     now = timezone.now()
     for row, number in zip(rows, renumber(cursor.pk, len(rows)), strict=True):
         row.change_no, row.missed, row.gone_at = number, LISTS_UNTIL_GONE, now
-    RemoteRecord.objects.bulk_update(rows, ["change_no", "missed", "gone_at"])
+    bulk.update(rows, ["change_no", "missed", "gone_at"])
 
 
 def note_fields(landing: Landing, started: datetime) -> None:
@@ -195,8 +196,4 @@ def note_fields(landing: Landing, started: datetime) -> None:
     for field in fields:
         field.seen += landing.names[field.name]
         field.filled += landing.filled[field.name]
-        # Old and new ones go in one statement, which finds the old by name.
-        field.pk = None
-    SeenField.objects.bulk_create(
-        fields, update_conflicts=True, unique_fields=["cursor", "name"], update_fields=["seen", "filled"]
-    )
+    bulk.upsert(fields, by=["cursor", "name"], fields=["seen", "filled"])

@@ -10,11 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from alumnisync.engine import points
 from alumnisync.engine.context import Context, End
-from alumnisync.engine.deliver import Courier, Delivery, Line, Order
+from alumnisync.engine.deliver import Courier
+from alumnisync.engine.faults import FAULTS_IN_A_ROW, FaultyRun
+from alumnisync.engine.orders import Delivery, Line, Order
 from alumnisync.engine.plan import KEY
 from alumnisync.engine.settle import settle
 from alumnisync.engine.units import SIDES
@@ -28,7 +32,8 @@ BEAT_SECONDS = 5
 def push(ctx: Context) -> None:
     """Carry out every planned write of the run: creates first, then updates, then ids.
 
-    Raises NeedsAttention when a system lets nothing more be written; what was not sent stays planned.
+    Raises NeedsAttention when a system lets nothing more be written, FaultyRun after several bugs in a row,
+    LeaseLost; what was not sent stays planned.
     """
     for kind in (ChangeRecord.Kind.CREATE, ChangeRecord.Kind.UPDATE, ChangeRecord.Kind.STAMP):
         for side in SIDES:
@@ -40,7 +45,8 @@ class _Push:
 
     def __init__(self, ctx: Context, end: End, kind: ChangeRecord.Kind) -> None:
         self.ctx, self.end, self.kind = ctx, end, kind
-        self.courier = Courier(end, ctx.planner, end.cursor.fields)
+        self.courier = Courier(end, ctx.planner, end.cursor.fields, ctx.lease.check)
+        self.faults = 0
         self.under_way: dict[Future[list[Delivery]], list[Order]] = {}
 
     def run(self) -> None:
@@ -61,36 +67,47 @@ class _Push:
         yield from rest
 
     def _send(self, pool: ThreadPoolExecutor, batch: list[Order]) -> None:
-        ids = [order.change_id for order in batch]
-        ChangeRecord.objects.filter(pk__in=ids).update(state=State.SENDING, sent_at=timezone.now())
+        with transaction.atomic():
+            self.ctx.lease.hold()
+            _changes(batch).update(state=State.SENDING, sent_at=timezone.now())
         points.reached(points.SENDING)
         self.under_way[pool.submit(self.courier.deliver, batch)] = batch
 
     def _gather(self) -> None:
+        """Store the answers that are there; where they stop the run, first those still to come."""
         done, _ = wait(self.under_way, timeout=BEAT_SECONDS, return_when=FIRST_COMPLETED)
         self.ctx.beat()
-        for future in done:
-            batch = self.under_way.pop(future)
-            points.reached(points.SENT)
-            try:
-                deliveries = future.result()
-            except NeedsAttention:
-                self._take_back(batch)
-                raise
-            settle(self.ctx, self.end, deliveries)
-            points.reached(points.SETTLED)
+        trouble = [error for future in done if (error := self._store(future))]
+        if trouble:
+            for future in list(self.under_way):
+                self._store(future)
+            raise trouble[0]
+
+    def _store(self, future: Future[list[Delivery]]) -> Exception | None:
+        """Store what became of a batch; why nothing more may be sent, or None."""
+        batch = self.under_way.pop(future)
+        try:
+            deliveries = future.result()
+        except NeedsAttention as error:
+            self._take_back(batch)
+            return error
+        points.reached(points.SENT)
+        settle(self.ctx, self.end, deliveries)
+        points.reached(points.SETTLED)
+        return self._faulty(deliveries)
 
     def _take_back(self, batch: Sequence[Order]) -> None:
-        """Nothing of this batch went out; those still under way are settled before the run stops."""
-        ids = [order.change_id for order in batch]
-        ChangeRecord.objects.filter(pk__in=ids).update(state=State.PLANNED, sent_at=None)
-        for future, other in list(self.under_way.items()):
-            try:
-                settle(self.ctx, self.end, future.result())
-            except NeedsAttention:
-                ids = [order.change_id for order in other]
-                ChangeRecord.objects.filter(pk__in=ids).update(state=State.PLANNED, sent_at=None)
-        self.under_way.clear()
+        """Nothing of this batch went out."""
+        with transaction.atomic():
+            self.ctx.lease.hold()
+            _changes(batch).update(state=State.PLANNED, sent_at=None)
+
+    def _faulty(self, deliveries: Sequence[Delivery]) -> FaultyRun | None:
+        for delivery in deliveries:
+            self.faults = self.faults + 1 if delivery.is_fault else 0
+            if self.faults >= FAULTS_IN_A_ROW:
+                return FaultyRun(f"{self.faults} records in a row could not be sent. {delivery.reason}")
+        return None
 
     def _batches(self) -> Iterator[list[Order]]:
         """The planned changes in order, `batch_size` at a time, no record twice in a batch."""
@@ -112,6 +129,10 @@ class _Push:
         for row in FieldChange.objects.filter(change__in=rows).order_by("pk"):
             fields[row.change_id].append(row)
         return [order_of(change, fields[change.pk], self.end) for change in rows]
+
+
+def _changes(batch: Sequence[Order]) -> QuerySet[ChangeRecord]:
+    return ChangeRecord.objects.filter(pk__in=[order.change_id for order in batch])
 
 
 def _once_each(rows: list[ChangeRecord]) -> list[ChangeRecord]:

@@ -32,14 +32,19 @@ def note_poll(run: SyncRun, side: Side, polled: Polled) -> None:
 def close_run(ctx: Context) -> None:
     """Store counts and state of a run that came to its end."""
     run = ctx.run
-    for name, kind in WRITTEN.items():
-        run.counts[name] = {side.value: _written(run, kind, side) for side in SIDES}
+    count_written(run)
     read, changed = run.counts.get("read", {}), run.counts.get("changed", {})
     run.counts["unchanged"] = sum(read.values()) - sum(changed.values())
     run.finished_at = timezone.now()
     run.state = _state(run)
     ours = SyncRun.objects.filter(pk=run.pk, lease_owner=ctx.lease.owner, state=State.RUNNING)
     ours.update(state=run.state, counts=run.counts, finished_at=run.finished_at)
+
+
+def count_written(run: SyncRun) -> None:
+    """Put how many records were written on each side into the run's counts."""
+    for name, kind in WRITTEN.items():
+        run.counts[name] = {side.value: _written(run, kind, side) for side in SIDES}
 
 
 def _written(run: SyncRun, kind: ChangeRecord.Kind, side: Side) -> int:

@@ -7,33 +7,29 @@ One live run of a sync at a time; a run whose process died is taken over, and wh
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from alumnisync.describing import describe, lengths, problems
+from alumnisync.describing import Misfit
 from alumnisync.engine import points
 from alumnisync.engine.approval import drop_what_moved
 from alumnisync.engine.context import Context, End
 from alumnisync.engine.draft import draft
+from alumnisync.engine.faults import FaultyRun, report
 from alumnisync.engine.guard import Hold, limits
 from alumnisync.engine.holding import changed, guard, hold
 from alumnisync.engine.lease import Lease, LeaseLost, is_dead, is_elsewhere
 from alumnisync.engine.match import match
-from alumnisync.engine.plan import Planner
+from alumnisync.engine.opening import match_reader, open_run, release
 from alumnisync.engine.poll import ListLimits, Polled, poll, wanted_fields
 from alumnisync.engine.push import push
-from alumnisync.engine.recover import recover, recover_creates
-from alumnisync.engine.report import close_run, note_poll
+from alumnisync.engine.recover import await_requests, close_creates, recognise_creates, recover
+from alumnisync.engine.report import close_run, count_written, note_poll
 from alumnisync.engine.settle import move_bases
 from alumnisync.engine.units import SIDES
 from alumnisync.models import ChangeRecord, SyncRun
-from connectors.checking import verify
-from connectors.models import Cursor
-from connectors.records import ConnectorError, NeedsAttention
+from connectors.records import ConnectorError
 from mappings.models import MappingVersion, Sync, SyncSide
 from mappings.rules import Rules, Side
 from mappings.transforms import ExpressionError
@@ -62,29 +58,34 @@ def run_sync(sync: Sync, *, preview: bool = False, say: Callable[[str], None] = 
     """
     _clear_dead(sync, say)
     if not preview and (approved := _approved_and_unfinished(sync)):
-        return _work(_start(approved), _carry_out, say)
+        return _work(approved, _carry_out, say)
     version = _version_for(sync, preview=preview)
     kind = SyncRun.Kind.PREVIEW if preview else SyncRun.Kind.RUN
-    return _work(_start(SyncRun(sync=sync, version=version, kind=kind)), _walk, say)
+    return _work(SyncRun(sync=sync, version=version, kind=kind), _walk, say)
 
 
 def finish_approved(run: SyncRun, *, say: Callable[[str], None] = logger.info) -> SyncRun:
     """Carry out a run that a person approved, exactly as it was shown. Raises Busy and Refused."""
     if run.approved_at is None:
         raise Refused(f"Run {run.pk} was not approved.")
+    _refuse_unless_live(run.sync)
     _clear_dead(run.sync, say)
-    return _work(_start(run), _carry_out, say)
+    return _work(run, _carry_out, say)
 
 
 def _version_for(sync: Sync, *, preview: bool) -> MappingVersion:
-    if sync.state == Sync.State.PAUSED and not preview:
-        raise Refused(f"The sync {sync} is paused. Set it to live, or ask for a preview.")
+    if not preview:
+        _refuse_unless_live(sync)
     version = newest_version(sync) if sync.state == Sync.State.DRAFT else current_version(sync)
-    if sync.state == Sync.State.DRAFT and not preview:
-        raise Refused(f"The sync {sync} is a draft. Set it to live, or ask for a preview.")
     if version is None:
         raise Refused(f"The sync {sync} has no rules yet. Load a setup file for it.")
     return version
+
+
+def _refuse_unless_live(sync: Sync) -> None:
+    if sync.state != Sync.State.LIVE:
+        word = "paused" if sync.state == Sync.State.PAUSED else "a draft"
+        raise Refused(f"The sync {sync} is {word}. Set it to live, or ask for a preview.")
 
 
 def _clear_dead(sync: Sync, say: Callable[[str], None]) -> None:
@@ -100,38 +101,36 @@ def _clear_dead(sync: Sync, say: Callable[[str], None]) -> None:
 
 
 def _approved_and_unfinished(sync: Sync) -> SyncRun | None:
-    return sync.runs.filter(state=State.QUEUED, approved_at__isnull=False).order_by("-pk").first()
-
-
-def _start(run: SyncRun) -> SyncRun:
-    """Make it the sync's one live run. Raises Busy."""
-    run.state, run.started_at, run.finished_at, run.reason = State.RUNNING, timezone.now(), None, ""
-    try:
-        with transaction.atomic():
-            run.save()
-    except IntegrityError as error:
-        raise Busy(f"Another run of {run.sync} is under way. Wait until it has ended.") from error
-    return run
+    """The sync's last run, if a person approved it and it did not come to its end, while its rules are in force."""
+    last = sync.runs.select_related("version").order_by("-pk").first()
+    if last is None or last.approved_at is None or sync.state == Sync.State.PAUSED:
+        return None
+    is_in_force = last.version.state != MappingVersion.State.RETIRED
+    return last if is_in_force and last.state in (State.QUEUED, State.FAILED) else None
 
 
 def _work(run: SyncRun, walk: Callable[[Context], None], say: Callable[[str], None]) -> SyncRun:
-    """Walk through a run and store how it ended, whatever happens."""
+    """Walk through a run and store how it ended, whatever happens. Raises Busy."""
     lease = Lease(run)
-    lease.take()
+    if not lease.take():
+        raise Busy(f"Another run of {run.sync} is under way. Wait until it has ended.")
+    points.reached(points.STARTED)
     ctx: Context | None = None
     try:
-        ctx = _open(run, lease, say)
+        ctx = open_run(run, lease, say)
         walk(ctx)
         close_run(ctx)
-    except LeaseLost:
-        logger.warning("Run %s was taken over by another process", run.pk)
-    except (ConnectorError, ExpressionError) as error:
+    except LeaseLost as error:
+        raise Busy(str(error)) from error
+    except Misfit as error:
         _fail(run, lease, str(error))
-    except Exception:
-        reference = uuid.uuid4().hex[:8]
-        logger.exception("Run %s failed unexpectedly, reference %s", run.pk, reference)
-        _fail(run, lease, f"Something unexpected went wrong. Tell whoever looks after AlumniSync: {reference}.")
+        raise Refused(str(error)) from error
+    except (ConnectorError, ExpressionError, FaultyRun) as error:
+        _fail(run, lease, str(error))
+    except Exception as error:
+        _fail(run, lease, report(error, "during a run"))
     finally:
+        release(lease)
         if ctx is not None:
             ctx.close()
     run.refresh_from_db()
@@ -140,39 +139,21 @@ def _work(run: SyncRun, walk: Callable[[Context], None], say: Callable[[str], No
 
 def _fail(run: SyncRun, lease: Lease, reason: str) -> None:
     """Store the reason; an approved run stays approved, so that the next one goes on with it."""
+    count_written(run)
     SyncRun.objects.filter(pk=run.pk, lease_owner=lease.owner).update(
         state=State.FAILED, reason=reason, counts=run.counts, finished_at=timezone.now()
     )
 
 
-def _open(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Context:
-    """Both systems opened and described, the rules compiled. Raises NeedsAttention."""
-    sides = {Side(row.side): row for row in run.version.sides.select_related("connection")}
-    ends = {side: _open_end(side, sides[side]) for side in SIDES}
-    described = {side: end.described for side, end in ends.items()}
-    rules = rules_of(run.version)
-    if found := problems(rules, described):
-        raise NeedsAttention("\n".join(found))
-    rules = rules_of(run.version, lengths(rules, described))
-    planner = Planner(rules, approved_with_preview=run.version.approved_at is None)
-    return Context(run, rules, planner, ends, lease, say)
-
-
-def _open_end(side: Side, row: SyncSide) -> End:
-    connector = row.connection.open()
-    verify(row.connection, connector)
-    cursor, _ = Cursor.objects.get_or_create(connection=row.connection, object_type=row.object_type)
-    described = describe(row.connection, connector, row.object_type)
-    return End(side, row.connection, connector, cursor, described, row.connection.name)
-
-
 def _walk(ctx: Context) -> None:
     """An ordinary run, or a preview."""
     recover(ctx)
+    await_requests(ctx)
     verdicts = _poll(ctx)
+    recognise_creates(ctx)
     upto = {side: ctx.ends[side].cursor.change_no for side in SIDES}
     _match(ctx, upto)
-    recover_creates(ctx)
+    close_creates(ctx, is_matched=True)
     ctx.say("Planning…")
     draft(ctx, upto)
     _supersede(ctx.run)
@@ -187,11 +168,15 @@ def _walk(ctx: Context) -> None:
 def _carry_out(ctx: Context) -> None:
     """A run that a person approved: exactly what was shown, less what moved since."""
     recover(ctx)
+    await_requests(ctx)
     _poll(ctx)
+    recognise_creates(ctx)
+    close_creates(ctx, is_matched=False)
     upto = {side: ctx.ends[side].cursor.change_no for side in SIDES}
     ctx.run.holds = []
     ctx.run.save(update_fields=["holds"])
     drop_what_moved(ctx, upto)
+    points.reached(points.LET_THROUGH)
     _send(ctx)
 
 
@@ -200,7 +185,9 @@ def _send(ctx: Context) -> None:
     points.reached(points.BASES_MOVED)
     ctx.say("Sending…")
     push(ctx)
-    recover(ctx)
+    if recover(ctx):
+        # What was found to be created wants the stamps that its settling planned.
+        push(ctx)
     points.reached(points.PUSHED)
 
 
@@ -254,34 +241,13 @@ def _match(ctx: Context, upto: Mapping[Side, int]) -> None:
         {side: ctx.ends[side].cursor for side in SIDES},
         upto,
         in_scope=ctx.takes_part,
-        canonical=_reader(ctx),
+        canonical=match_reader(ctx),
         beat=ctx.beat,
     )
     for sentence in matched.ignored_keys:
         ctx.say(sentence)
     ctx.run.counts["ignored_keys"] = matched.ignored_keys
     points.reached(points.MATCHED)
-
-
-def _reader(ctx: Context) -> Callable[[Side, str], Callable[[Any], str | None]]:
-    """How a match field is read: as its field pair reads it where one pair maps both, else as text."""
-    translators = {}
-    for rule in ctx.rules.match:
-        for both in zip(rule.paths[Side.LEFT], rule.paths[Side.RIGHT], strict=True):
-            for translator in ctx.planner.translators.values():
-                if (translator.pair.paths[Side.LEFT], translator.pair.paths[Side.RIGHT]) == both:
-                    translators.update(dict.fromkeys(zip(SIDES, both, strict=True), translator))
-
-    def reader(side: Side, path: str) -> Callable[[Any], str | None]:
-        translator = translators.get((side, path))
-
-        def read(raw: Any) -> str | None:
-            value = raw if translator is None else translator.read_raw(side, raw).value
-            return None if value is None else str(value)
-
-        return read
-
-    return reader
 
 
 def _supersede(run: SyncRun) -> None:

@@ -14,12 +14,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from alumnisync.engine.context import CHUNK, Context, End, chunks
-from alumnisync.engine.deliver import Delivery, Fate
+from alumnisync.engine.deliver import IS_THERE
 from alumnisync.engine.landing import fingerprint_of, prune, renumber
+from alumnisync.engine.orders import Delivery, Fate
 from alumnisync.engine.plan import STAMP, lay_over
+from alumnisync.engine.questions import close_decided
 from alumnisync.engine.units import Base
-from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Member, Question, Review
-from connectors.models import RemoteRecord
+from alumnisync.models import ChangeRecord, FieldChange, Link, Member
+from connectors import bulk
+from connectors.models import Cursor, RemoteRecord
 from connectors.records import MISSING
 from mappings import paths
 from mappings.rules import Side
@@ -35,38 +38,69 @@ def move_bases(ctx: Context) -> None:
     lines = ctx.run.changes.filter(kind=ChangeRecord.Kind.SETTLE, state=State.PLANNED)
     for ids in chunks(list(lines.order_by("pk").values_list("pk", flat=True)), CHUNK):
         with transaction.atomic():
-            changes = list(ChangeRecord.objects.filter(pk__in=ids, state=State.PLANNED).select_related("link"))
-            links: dict[int, Link] = {}
+            ctx.lease.hold()
+            changes = list(ChangeRecord.objects.filter(pk__in=ids, state=State.PLANNED))
+            links = _locked(change.link_id for change in changes)
             for change in changes:
-                if change.link is not None:
-                    link = links.setdefault(change.link.pk, change.link)
+                if change.link_id in links:
+                    link = links[change.link_id]
                     link.bases = {**link.bases, **change.settles}
                     link.state = Link.State.ACTIVE
-            Link.objects.bulk_update(links.values(), ["bases", "state"])
+            bulk.update(links.values(), ["bases", "state"])
+            unit_of = ctx.planner.unit_of
+            close_decided({(change.link_id or 0, unit_of(pair)) for change in changes for pair in change.settles})
             ChangeRecord.objects.filter(pk__in=ids).update(state=State.DONE, finished_at=timezone.now())
         ctx.beat()
 
 
 def settle(ctx: Context, end: End, deliveries: Sequence[Delivery]) -> None:
-    """Store what became of a batch, in one transaction."""
+    """Store what became of a batch, in one transaction. Raises LeaseLost."""
+    if not deliveries:
+        return
     with transaction.atomic():
+        ctx.lease.hold()
+        # Landing takes it too: nobody stores these records between our reading and writing their rows.
+        Cursor.objects.select_for_update().get(pk=end.cursor.pk)
         _Batch(ctx, end, deliveries).store()
+
+
+def _locked(ids: Iterable[int | None]) -> dict[int | None, Link]:
+    """Links by id, locked: a person's decision may remember a refused value in one meanwhile."""
+    return dict(Link.objects.select_for_update().in_bulk([pk for pk in ids if pk is not None]))
 
 
 class _Batch:
     def __init__(self, ctx: Context, end: End, deliveries: Sequence[Delivery]) -> None:
         self.ctx, self.end, self.now = ctx, end, timezone.now()
         self.deliveries = {delivery.change_id: delivery for delivery in deliveries}
-        self.changes = ChangeRecord.objects.select_related("link", "record", "source").in_bulk(self.deliveries)
+        self.changes = ChangeRecord.objects.select_related("record", "source").in_bulk(self.deliveries)
+        self.links = _locked(change.link_id for change in self.changes.values())
         self.fields: dict[int, list[FieldChange]] = defaultdict(list)
         for row in FieldChange.objects.filter(change_id__in=self.deliveries):
             self.fields[row.change_id].append(row)
-        self.links: dict[int, Link] = {}
+        self.landed = self._landed()
+        self.taken = self._taken()
         self.touched: list[RemoteRecord] = []
         self.gone: list[RemoteRecord] = []
         self.aside: list[tuple[ChangeRecord, list[FieldChange]]] = []
         self.joined: list[tuple[ChangeRecord, RemoteRecord]] = []
         self.decided: list[tuple[int, str]] = []
+
+    def _landed(self) -> dict[str, RemoteRecord]:
+        """Created records that a poll, of whichever sync, has brought already."""
+        made = [one.remote_id for one in self.deliveries.values() if one.fate is Fate.DONE and one.is_create]
+        if not made:
+            return {}
+        rows = RemoteRecord.objects.filter(cursor=self.end.cursor, remote_id__in=made)
+        return {row.remote_id: row for row in rows}
+
+    def _taken(self) -> set[int]:
+        """Those of them that are somebody by now."""
+        rows = [row.pk for row in self.landed.values()]
+        if not rows:
+            return set()
+        members = Member.objects.filter(sync=self.ctx.sync, side=self.end.side, record__in=rows)
+        return set(members.values_list("record_id", flat=True))
 
     def store(self) -> None:
         for change_id, delivery in self.deliveries.items():
@@ -77,7 +111,8 @@ class _Batch:
 
     def _note(self, change: ChangeRecord, delivery: Delivery) -> None:
         if delivery.fate is Fate.UNKNOWN:
-            change.reason = delivery.reason
+            # Until now the request may have been under way; a poll that is to tell must begin later.
+            change.reason, change.sent_at = delivery.reason, self.now
             return
         change.finished_at = self.now
         change.reason = delivery.reason
@@ -98,6 +133,10 @@ class _Batch:
         change.next_try_at = next_try(self.now, change.attempts, refused=delivery.fate is Fate.REFUSED)
 
     def _note_done(self, change: ChangeRecord, delivery: Delivery) -> None:
+        landed = self.landed.get(delivery.remote_id)
+        if change.record is None and landed is not None and landed.pk in self.taken:
+            change.state, change.reason = State.DROPPED, IS_THERE
+            return
         change.state = State.DONE
         rows = [row for row in self.fields[change.pk] if not row.unit or row.unit not in delivery.refused]
         held = {row.path: _held(delivery, row) for row in rows}
@@ -111,14 +150,15 @@ class _Batch:
 
     def _record(self, change: ChangeRecord, delivery: Delivery, held: Mapping[str, Any]) -> RemoteRecord:
         """The record as it now is: what was written, laid over what is stored."""
-        record = change.record
+        record = change.record or self.landed.get(delivery.remote_id)
+        # Constants are written and not polled: with them the next poll would find the record changed.
+        roots = frozenset(map(paths.root, self.end.cursor.fields))
         if record is None:
-            roots = frozenset(map(paths.root, self.end.cursor.fields))
-            answered = prune(delivery.record.values, roots) if delivery.record else {}
+            answered = delivery.record.values if delivery.record else {}
             record = RemoteRecord(
                 cursor=self.end.cursor, remote_id=delivery.remote_id, values=answered, landed_at=self.now
             )
-        record.values = lay_over(record.values, held)
+        record.values = prune(lay_over(record.values, held), roots)
         if delivery.record is not None:
             record.version = delivery.record.version
         record.fingerprint = fingerprint_of(record.values, self.end.described.volatile)
@@ -126,9 +166,9 @@ class _Batch:
         return record
 
     def _move_bases(self, change: ChangeRecord, rows: Iterable[FieldChange], held: Mapping[str, Any]) -> None:
-        if change.link is None:
+        link = self.links.get(change.link_id)
+        if link is None:
             return
-        link = self.links.setdefault(change.link.pk, change.link)
         target = Side(change.side)
         moved = {row.pair: Base({target: held[row.path], target.other: row.source}).dump() for row in rows if row.pair}
         link.bases = {**link.bases, **moved}
@@ -161,31 +201,25 @@ class _Batch:
             return
         for record, number in zip(numbered, renumber(self.end.cursor.pk, len(numbered)), strict=True):
             record.change_no = number
-        RemoteRecord.objects.bulk_update(
+        bulk.update(
             [record for record in numbered if record.pk],
             ["values", "fingerprint", "version", "change_no", "gone_at"],
         )
-        RemoteRecord.objects.bulk_create([record for record in numbered if not record.pk])
+        bulk.insert(record for record in numbered if not record.pk)
 
     def _store_links(self) -> None:
         for change, record in self.joined:
             change.record = record
-            if change.link is not None:
-                change.link.state = Link.State.ACTIVE
-        Link.objects.bulk_update(self.links.values(), ["bases", "state"])
-        Member.objects.bulk_create(
-            Member(link=change.link, sync=self.ctx.sync, side=change.side, record=record)
+            if change.link_id in self.links:
+                self.links[change.link_id].state = Link.State.ACTIVE
+        bulk.update(self.links.values(), ["bases", "state"])
+        bulk.insert(
+            Member(link=self.links[change.link_id], sync=self.ctx.sync, side=change.side, record=record)
             for change, record in self.joined
-            if change.link is not None
+            if change.link_id in self.links
         )
         self._plan_stamps()
-        for model in (Conflict, Review):
-            over = model.objects.filter(
-                link_id__in={link for link, _ in self.decided},
-                unit__in={unit for _, unit in self.decided},
-                state=Question.State.DECIDED,
-            )
-            over.update(state=Question.State.CLOSED)
+        close_decided(set(self.decided))
 
     def _plan_stamps(self) -> None:
         """A create stamps its source too, once the new id is known."""
@@ -213,18 +247,18 @@ class _Batch:
             self.aside.append((stamp, [row]))
 
     def _store_changes(self) -> None:
-        ChangeRecord.objects.bulk_update(
-            self.changes.values(), ["state", "reason", "attempts", "next_try_at", "finished_at", "record"]
+        bulk.update(
+            self.changes.values(), ["state", "reason", "attempts", "next_try_at", "sent_at", "finished_at", "record"]
         )
-        ChangeRecord.objects.bulk_create([change for change, _ in self.aside])
+        bulk.insert(change for change, _ in self.aside)
         moved: list[FieldChange] = []
         new: list[FieldChange] = []
         for change, rows in self.aside:
             for row in rows:
                 row.change = change
                 (moved if row.pk else new).append(row)
-        FieldChange.objects.bulk_update(moved, ["change"])
-        FieldChange.objects.bulk_create(new)
+        bulk.update(moved, ["change"])
+        bulk.insert(new)
 
 
 def next_try(now: datetime, attempts: int, *, refused: bool) -> datetime:

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
+from alumnisync.engine.tries import Retry
 from alumnisync.engine.units import FieldWrite, Outcome
-from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Review, SyncRun
+from alumnisync.models import ChangeRecord, FieldChange, Link, SyncRun
+from connectors import bulk
 from connectors.models import RemoteRecord
 from mappings.rules import Side
 
-REOPENED = ["state", "shown", "reason", "suggestion"]
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Where a change that was set aside stands: how often it was tried, when it is due again, and why."""
-
-    attempts: int = 0
-    next_try_at: datetime | None = None
-    reason: str = ""
-    waits: bool = False
+State = ChangeRecord.State
+FATE = ("link_id", "kind", "side", "state", "attempts", "next_try_at", "reason")
 
 
 @dataclass
@@ -30,22 +22,11 @@ class Sheet:
 
     run: SyncRun
     changes: list[tuple[ChangeRecord, list[FieldChange]]] = field(default_factory=list)
-    conflicts: list[Conflict] = field(default_factory=list)
-    reviews: list[Review] = field(default_factory=list)
-    kept_conflicts: list[Conflict] = field(default_factory=list)
-    kept_reviews: list[Review] = field(default_factory=list)
 
-    def settle(self, link: Link, bases: dict[str, Any], side: Side | None = None) -> ChangeRecord:
+    def settle(self, link: Link, bases: dict[str, Any], side: Side | None = None) -> list[FieldChange]:
         """A line that moves bases (and brings a proposed link into being) without a write."""
-        change = ChangeRecord(
-            run=self.run,
-            link=link,
-            kind=ChangeRecord.Kind.SETTLE,
-            side=side.value if side else "",
-            settles=bases,
-        )
-        self.changes.append((change, []))
-        return change
+        kind = ChangeRecord.Kind.SETTLE
+        return self._add(ChangeRecord(run=self.run, link=link, kind=kind, side=side or "", settles=bases))
 
     def write(
         self,
@@ -56,7 +37,10 @@ class Sheet:
         source: RemoteRecord | None,
         retry: Retry | None = None,
     ) -> list[FieldChange]:
-        """A line that writes a record on `side`; the caller adds its fields to the list returned."""
+        """A line that writes a record on `side`; the caller adds its fields to the list returned.
+
+        Updates of one record that share their fate are one line.
+        """
         retry = retry or Retry()
         change = ChangeRecord(
             run=self.run,
@@ -65,26 +49,31 @@ class Sheet:
             side=side.value,
             record=record,
             source=source,
-            state=ChangeRecord.State.SET_ASIDE if retry.waits else ChangeRecord.State.PLANNED,
+            state=State.SET_ASIDE if retry.waits else State.PLANNED,
             reason=retry.reason,
             attempts=retry.attempts,
             next_try_at=retry.next_try_at,
         )
-        fields: list[FieldChange] = []
-        self.changes.append((change, fields))
-        return fields
+        fate = [getattr(change, name) for name in FATE]
+        for other, fields in reversed(self.changes):
+            if other.link_id != link.pk:
+                break
+            if kind == ChangeRecord.Kind.UPDATE and [getattr(other, name) for name in FATE] == fate:
+                return fields
+        return self._add(change)
 
     def store(self) -> None:
         """Write everything down; to be called inside a transaction."""
-        ChangeRecord.objects.bulk_create([change for change, _ in self.changes])
+        bulk.insert(change for change, _ in self.changes)
         for change, fields in self.changes:
             for row in fields:
                 row.change = change
-        FieldChange.objects.bulk_create([row for _, fields in self.changes for row in fields])
-        Conflict.objects.bulk_create(self.conflicts)
-        Conflict.objects.bulk_update(self.kept_conflicts, REOPENED)
-        Review.objects.bulk_create(self.reviews)
-        Review.objects.bulk_update(self.kept_reviews, REOPENED)
+        bulk.insert(row for _, fields in self.changes for row in fields)
+
+    def _add(self, change: ChangeRecord) -> list[FieldChange]:
+        fields: list[FieldChange] = []
+        self.changes.append((change, fields))
+        return fields
 
 
 def field_change(write: FieldWrite, unit: str, outcome: Outcome | None = None) -> FieldChange:

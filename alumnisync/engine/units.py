@@ -100,7 +100,11 @@ class Sight:
             return not now.is_blank
         if self._equals(side, now, self.base.held[side]):
             return False
-        return not (side in self.base.refused and self._equals(side, now, self.base.refused[side]))
+        return not self.is_refused(side)
+
+    def is_refused(self, side: Side) -> bool:
+        """A person refused to send on what the side holds."""
+        return side in self.base.refused and self._equals(side, self.now[side], self.base.refused[side])
 
     def _equals(self, side: Side, now: Reading, raw: Any) -> bool:
         return raw_equal(now.raw, raw) or same(now, self.translator.read_raw(side, raw))
@@ -178,6 +182,9 @@ class Unit:
 
     def has_changed(self, side: Side) -> bool:
         return any(sight.has_changed(side) for sight in self.sights)
+
+    def is_refused(self, side: Side) -> bool:
+        return any(sight.is_refused(side) for sight in self.sights)
 
     def is_new(self) -> bool:
         return any(sight.is_new() for sight in self.sights)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from mappings.kinds import answers, contacts, numbers, places, texts, times
-from mappings.kinds.base import Kind, Options, Unreadable, is_blank, options_for, text_of
+from mappings.kinds.base import Kind, Options, Unreadable, is_blank, options_for, refuse_crossing, text_of
 
-__all__ = ["Kind", "Options", "Unreadable", "is_blank", "kinds", "options_for", "text_of"]
+__all__ = ["Kind", "Options", "Unreadable", "is_blank", "kinds", "options_for", "refuse_crossing", "text_of"]
 
 _KINDS = MappingProxyType(
     {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from decimal import Decimal
@@ -87,6 +88,22 @@ def options_for(pair: PairRules, side: Side, time_zone: str = "UTC") -> Options:
     )
 
 
+def refuse_crossing(pairs: Iterable[tuple[str, str]]) -> None:
+    """Raise ValueError where a pair joins two options that both have others: a→A, a→B and b→B, say.
+
+    Equal has to be equal throughout: a would be A, and b too by way of B; so a change from a to b would
+    count as none, and never arrive.
+    """
+    pairs = list(pairs)
+    lefts, rights = Counter(left for left, _ in pairs), Counter(right for _, right in pairs)
+    for left, right in pairs:
+        if lefts[left] > 1 and rights[right] > 1:
+            raise ValueError(
+                f"The drop-down pairs name “{left}” and “{right}” as a pair, and each of the two in other pairs "
+                "as well; it can't be told which options mean the same. Keep one of the two in this pair only."
+            )
+
+
 def is_blank(raw: Any) -> bool:
     """Whether a value says that there is nothing: None, empty or white text, an empty list or object."""
     if isinstance(raw, str):
@@ -115,7 +132,8 @@ def _describe(raw: Any) -> str:
 
 
 def _prepare(value_map: ValuePairs) -> Choices:
-    pairs = [(left.strip(), right.strip()) for left, right in value_map.pairs]
+    pairs = list(dict.fromkeys((left.strip(), right.strip()) for left, right in value_map.pairs))
+    refuse_crossing(pairs)
     defaults = {Side(side): option.strip() for side, option in value_map.defaults.items()}
     partners: dict[tuple[Side, str], str] = {}
     for left, right in pairs:

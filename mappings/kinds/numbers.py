@@ -54,6 +54,7 @@ def _from_json(raw: int | float) -> Decimal:
     if isinstance(raw, float):
         if not isfinite(raw):
             raise Unreadable("This is not a number.")
+        # By its shortest decimal form: 0.1 is a tenth, whatever its bits are.
         return _normalise(Decimal(repr(raw)))
     if raw.bit_length() > 4 * _DIGITS:
         raise Unreadable("This number is too long.")
@@ -86,10 +87,13 @@ def _plain_number(text: str, region: str) -> str:
 
 
 def _read_money(raw: Any, options: Options) -> Hashable:
+    # A bare number can't say its currency: it is in the pair's.
     if _is_number(raw):
         return _from_json(raw), options.currency
     found = _MONEY.fullmatch(raw.strip()) if isinstance(raw, str) else None
     if found is None:
+        raise Unreadable("This is not an amount of money.")
+    if found["sign"] and found["amount"][0] in "+-":
         raise Unreadable("This is not an amount of money.")
     amount = _number(found["amount"], options.region)
     named = {_currency(symbol, options) for symbol in (found["before"], found["after"]) if symbol}

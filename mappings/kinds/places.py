@@ -33,6 +33,16 @@ _COUNTRY_NAMES = {
     "swaziland": "SZ",
     "macedonia": "MK",
     "burma": "MM",
+    "bosnia": "BA",
+    "dr congo": "CD",
+    "drc": "CD",
+    "democratic republic of the congo": "CD",
+    "falkland islands": "FK",
+    "korea, south": "KR",
+    "korea (south)": "KR",
+    "republic of korea": "KR",
+    "korea, north": "KP",
+    "trinidad": "TT",
     "east timor": "TL",
     "macau": "MO",
     "brunei": "BN",
@@ -98,9 +108,10 @@ def _write_state(value: str, raw: Any, options: Options) -> str:
 @lru_cache(maxsize=5_000)
 def _fold_name(text: str) -> str:
     plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-    words = (
-        plain.casefold().replace(".", "").replace("&", " and ").replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split()
-    )
+    apart = plain.casefold().replace(".", "").replace("&", " and ").replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    words = apart.split()
+    if words[:1] == ["st"] and len(words) > 1:
+        words[0] = "saint"
     return " ".join(words[1:] if words[:1] == ["the"] else words)
 
 
@@ -121,6 +132,7 @@ def _short_forms(countries: Iterable[Any]) -> dict[str, str]:
     return {name: code for name, code in short if counted[name] == 1}
 
 
+# Both countries together, since no code of one is a code of the other.
 @cache
 def _states() -> dict[str, str]:
     names: dict[str, str] = {}

@@ -9,7 +9,9 @@ from typing import Any
 
 from mappings.kinds.base import Kind, Options, Unreadable
 
-_ISO = re.compile(r"(\d{4})(?:-(\d{1,2})-|/(\d{1,2})/)(\d{1,2})(?:[T ]\d\d:\d\d.*)?", re.ASCII | re.DOTALL)
+_ISO = re.compile(
+    r"(\d{4})(?:-(\d{1,2})-|/(\d{1,2})/)(\d{1,2})(?:[T ][0-2]\d:[0-5]\d(?:[:.Zz+ -][0-9:.Zz+ -]*)?)?", re.ASCII
+)
 _DOTS = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})", re.ASCII)
 _SLASHES = re.compile(r"(\d{1,2})([/-])(\d{1,2})\2(\d{4})", re.ASCII)
 _DAY_MONTH = re.compile(r"(\d{1,2})\.?[ -]([A-Za-z]+)\.?,?[ -](\d{4})", re.ASCII)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.core.management.base import SystemCheckError
+from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import OperationalError
 
 from alumnisync import command, versions
@@ -279,3 +281,21 @@ def test_a_fault_in_the_program_is_4_and_logged(caplog: pytest.LogCaptureFixture
 def test_wrong_usage_is_2_also_where_django_finds_it(error: CommandError) -> None:
     code, out, _ = said(error, "--json")
     assert (code, json.loads(out)["error"]) == (2, str(error))
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "load_setup", "sync", "check_connection"])
+def test_a_missing_setting_is_wrong_configuration_and_says_what_to_do(
+    name: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "ALUMNISYNC_ENCRYPTION_KEYS", [])
+    words = [] if name in ("web", "worker") else [str(file)]
+    code, found = run_json(name, *words)
+    assert code == 2
+    assert found["error"].startswith("ALUMNISYNC_ENCRYPTION_KEYS is not set")
+    assert found["error"].endswith("Copy .env.example to .env and fill it in as it says there.")
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_nothing_is_served_from_a_database_of_another_version(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda self, targets: ["one more"])
+    assert run(name) == (2, "", "The database is not ready for this version. Run “python manage.py migrate”.\n")

@@ -242,7 +242,7 @@ def test_a_page_lands_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> No
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr("django.db.models.query.QuerySet.bulk_create", fail)
+        patched.setattr("connectors.bulk.upsert", fail)
         with pytest.raises(RuntimeError, match="killed"):
             run(Scripted(Page((Record("2", {}),), "two")), cursor)
     cursor.refresh_from_db()

@@ -160,8 +160,8 @@ def test_a_death_goes_to_review_and_freezes_the_person() -> None:
 
 
 @pytest.mark.parametrize("word", ["off", "fill"])
-def test_a_death_that_may_not_be_sent_freezes_all_the_same(word: str) -> None:
-    assert outcome(True, False, False, kind="deceased", to_right=word).freezes
+def test_a_death_that_may_not_be_sent_freezes_nobody_for_ever(word: str) -> None:
+    assert not outcome(True, False, False, kind="deceased", to_right=word).freezes
 
 
 def test_nothing_freezes_where_nobody_died_or_both_sides_know() -> None:

@@ -2,8 +2,11 @@
 
 import pytest
 
-from alumnisync.review import Refusal, approve, decide, reject
+from alumnisync.engine.run import run_sync
 from alumnisync.models import SyncRun
+from alumnisync.review import Refusal, approve, decide, reject
+from alumnisync.versions import activate
+from mappings.models import MappingVersion
 from tests.factories import PAIRS, World
 
 pytestmark = pytest.mark.django_db
@@ -169,3 +172,23 @@ def test_a_superseded_plan_is_refused_in_words() -> None:
     world.run()
     with pytest.raises(Refusal, match="out of date"):
         approve(SyncRun.objects.get(pk=first["run"]), by="pat")
+
+
+def test_rules_put_in_force_while_a_run_is_under_way_are_not_lost() -> None:
+    off = ({**PAIRS[0], "to_right": "off"}, *PAIRS[1:])
+    world = World(off)
+    left, right = world.pair_up()
+    world.go()
+    world.left.alter("person", left, {"first": "Augusta"})
+
+    def replace_rules(text: str) -> None:
+        if text.startswith("Matching"):
+            version = world.add_version(PAIRS, {}, {"key_field": "left_id"})
+            version.state = MappingVersion.State.DRAFT
+            version.save()
+            activate(version)
+
+    run = run_sync(world.sync, say=replace_rules)
+    assert (run.state, run.reason.split(" were")[0]) == ("failed", "Other rules")
+    world.go()
+    assert world.right.values("person", right)["first"] == "Augusta"

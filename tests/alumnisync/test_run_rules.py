@@ -271,7 +271,7 @@ def test_the_replaced_value_is_kept() -> None:
 
 def test_our_writes_that_flip_a_field_pause_it() -> None:
     world, people = paired(1)
-    left, right = people[0]
+    left, _ = people[0]
     for turn in range(7):
         world.left.alter("person", left, {"last": "A" if turn % 2 else "B"})
         world.run()
@@ -316,3 +316,18 @@ def test_every_write_says_where_it_came_from() -> None:
     assert (change.before, change.after, change.source, change.rule) == (before, "X", "X", "changed")
     assert change.change.source is not None
     assert change.change.source.remote_id == left
+
+
+@pytest.mark.parametrize(("later", "minutes", "wins"), [("left", 10, "L"), ("right", 10, "R"), ("right", 2, "")])
+def test_the_newest_wins_where_both_sides_tell_when_the_field_changed(later: str, minutes: int, wins: str) -> None:
+    timed = {"field_times": True}
+    world = World(({**PAIRS[1], "conflict": "newest"}, PAIRS[2]), left_type=timed, right_type=timed)
+    left, right = world.pair_up()
+    world.go()
+    (world.left if later == "left" else world.right).tick += minutes * 60
+    world.left.alter("person", left, {"last": "L"})
+    world.right.alter("person", right, {"last": "R"})
+    done = world.run()
+    assert done["conflicts"] == (0 if wins else 1)
+    if wins:
+        assert world.left.values("person", left)["last"] == world.right.values("person", right)["last"] == wins

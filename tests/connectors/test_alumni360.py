@@ -19,6 +19,7 @@ from connectors.sandbox.stand_in import StandIn
 from connectors.systems.alumni360 import Alumni360
 from connectors.systems.alumni360.answers import environment_of, id_of, page_of, unwrapped
 from tests.connectors.contract import Bench, ConnectorContract
+from tests.connectors.servers import raiser
 
 FAULTS = {"unauthorized": "401", "too_many": "429", "server_error": "500", "cut_off": "cut", "html": "html"}
 
@@ -145,6 +146,11 @@ def test_an_empty_list_is_whole() -> None:
         ([{"results": users(1, 2), "next": "/api/users/?page=2"}, {"results": users(3), "next": None}], "123", True),
         ([users(1, 2), 404], "12", False),
         ([{"users": users(1), "total": "1"}], "1", True),
+        ([{"users": users(1, 2), "count": 2}, {"users": users(3), "count": 1}], "123", True),
+        ([{"users": users(1, 2), "count": 3}, {"users": users(3), "count": 3}], "123", True),
+        ([{"users": users(1, 2), "count": 2}, {"users": [], "count": 2}], "12", True),
+        ([{"users": users(1, 2), "count": 3}, {"users": [], "count": 3}], "12", False),
+        ([{"users": users(1, 2), "next_page": 2}, {"users": users(3), "next_page": ""}, users(4)], "123", True),
     ],
 )
 def test_when_a_list_is_whole(
@@ -156,6 +162,14 @@ def test_when_a_list_is_whole(
     assert [record.id for record in records(found)] == list(ids)
     assert any(page.complete for page in found) is is_whole
     assert all(page.cursor is None for page in found)
+
+
+@pytest.mark.parametrize("error", [Gone("404"), Rejected("400")])
+def test_an_address_without_users(there: StandIn, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    system = open_to(there)
+    monkeypatch.setattr(system._http, "get", raiser(error))
+    with pytest.raises(NeedsAttention, match="no list of users"):
+        system.check()
 
 
 def test_a_repeated_page_ends_the_list(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,3 +383,26 @@ def test_the_first_update_finds_out_what_a_put_does_and_loses_nothing(put_blanks
             assert {name: after[name] for name in after if name != "updated_at"} == {
                 name: value for name, value in before[id].items() if name not in ("phone", "updated_at")
             }
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "users/"), ("GET", "users/")])
+def test_a_first_update_whose_answer_is_lost_empties_nothing(
+    monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    with start("alumni360", people=1, put_blanks=True) as there:
+        (id,) = there.ids("user")
+        before = deepcopy(there.records["user"][id])
+        system = open_to(there, put="auto")
+        replace = system._replace
+
+        def lose_the_answer(*args: Any) -> Any:
+            monkeypatch.setattr(system, "_replace", replace)
+            # As many as a call is tried.
+            there.faults.next("lost", times=5, method=method, path=path)
+            return replace(*args)
+
+        monkeypatch.setattr(system, "_replace", lose_the_answer)
+        (outcome,) = system.write("user", [Write(id, {"first_name": "New"})])
+        after = there.records["user"][id]
+    assert outcome.error is None
+    assert {**after, "updated_at": ""} == {**before, "first_name": "New", "updated_at": ""}

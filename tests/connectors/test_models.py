@@ -227,6 +227,20 @@ def test_what_was_set_wins_over_defaults_and_secrets_over_both(monkeypatch: pyte
     assert (opened.settings["timeout"], opened.settings["store"], opened.concurrency) == (3, "there", 4)
 
 
+def test_a_setting_left_blank_is_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(stores, "there", Store())
+    there = Connection(system="memory", settings={"store": "there", "timeout": None, "time_zone": ""})
+    opened = there.open().settings
+    assert (opened["timeout"], opened["time_zone"]) == (30, "UTC")
+
+
+def test_settings_show_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(stores, "there", Store())
+    settings = MemoryConnector({"store": "there", **SECRET}).settings
+    assert settings["api_key"] == "k-12345"
+    assert repr(settings) == f"{settings}" == "<settings store, api_key>"
+
+
 @pytest.mark.parametrize(
     ("given", "refused"),
     [
@@ -236,6 +250,7 @@ def test_what_was_set_wins_over_defaults_and_secrets_over_both(monkeypatch: pyte
         ({"concurrency": 0}, {"concurrency"}),
         ({"concurrency": 33}, {"concurrency"}),
         ({"timeout": 0}, {"timeout"}),
+        ({"timeout": 91}, {"timeout"}),
         ({"requests_per_second": 0}, {"requests_per_second"}),
         ({"keep_fields": "[a"}, {"keep_fields"}),
     ],

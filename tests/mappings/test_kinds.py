@@ -208,6 +208,7 @@ def test_no_url(raw: Any) -> None:
         ("US", "US"), ("usa", "US"), ("U.S.A.", "US"), ("United States", "US"), ("United States of America", "US"),
         ("UK", "GB"), ("England", "GB"), ("GBR", "GB"), ("The Netherlands", "NL"), ("Cote d'Ivoire", "CI"),
         ("South Korea", "KR"), ("Korea, Republic of", "KR"), ("Micronesia", "FM"), ("Russia", "RU"), ("Türkiye", "TR"),
+        ("St. Lucia", "LC"), ("St Kitts & Nevis", "KN"), ("DR Congo", "CD"), ("Congo", "CG"), ("Korea, South", "KR"),
         ("Trinidad & Tobago", "TT"), ("Georgia", "GE"), ("deu", "DE"),
     ],
 )  # fmt: skip
@@ -268,6 +269,9 @@ def test_slashes_that_can_be_read_one_way_only(region: str) -> None:
         "82-08-05",
         "5.8.82",
         "0000-00-00",
+        "1982-13-05",
+        "1982-08-05 25:99 or so",
+        "1982-08-05 about 10:30",
         "1982-02-30",
         "31/31/1982",
         "5 Foo 1982",
@@ -356,7 +360,7 @@ def test_dollars_are_those_of_the_pair() -> None:
     assert "dollars" in refuse("money", "$12")
 
 
-@pytest.mark.parametrize("raw", [True, "twelve", "XQZ 12", "$"])
+@pytest.mark.parametrize("raw", [True, "twelve", "XQZ 12", "$", "--5", "-$-5", "-+5"])
 def test_no_money(raw: Any) -> None:
     assert refuse("money", raw, currency="USD")
 

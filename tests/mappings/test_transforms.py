@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -171,6 +172,32 @@ def test_the_sandbox(source: str) -> None:
 def test_results_have_a_limit() -> None:
     assert "characters" in refuse("value", "x" * 1_000_001)
     assert "too long" in refuse("value|replace('x', 'yyyyyyyyyy')", "x" * 200_000)
+    # 10,000 parts with 20,000 characters between each two would be 200 MB.
+    assert "too long" in refuse("value|split('x')|join(value)", "ax" * 10_000)
+
+
+@pytest.mark.parametrize(
+    "source", ["{1: value}", "9223372036854775807 * 2", "1e308 * 10", "value|float * 1e308", "[1e308 * 10]"]
+)
+def test_what_no_record_can_hold_is_no_result(source: str) -> None:
+    assert "must give a text" in refuse(source, "10")
+
+
+@pytest.mark.parametrize("value", ["nan", "Infinity", "1e999"])
+def test_what_only_python_calls_a_number_is_none(value: str) -> None:
+    assert "it is not a number" in refuse("value|float", value)
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"), [("(", ")"), ("[", "]"), ("-", ""), ("not ", ""), ("{'a': ", "}"), ("", "[0]")]
+)
+def test_deep_nesting_is_said_in_words(opening: str, closing: str) -> None:
+    # Wherever in it Python gives up: reading, walking, generating, compiling or working it out.
+    deepest = (LONGEST_SOURCE - 5) // len(opening + closing)
+    for depth in range(10, deepest, 15):
+        with suppress(ExpressionError):
+            compile_expression(f"{opening * depth}value{closing * depth}")("x", {})
+    assert "nested too deep" in refuse(f"{opening * deepest}value{closing * deepest}")
 
 
 @pytest.mark.parametrize(

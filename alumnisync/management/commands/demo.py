@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
-from alumnisync.demo import MANAGE, Demo, DemoError, connect, demo, first_run, story
+from alumnisync.command import Exit
+from alumnisync.demo import DemoError, connect, demo, first_run, refuse_taken, serve, story
 
 PEOPLE = 200
-USER = "demo"
 
 
 class Command(BaseCommand):
@@ -33,37 +29,24 @@ class Command(BaseCommand):
         # Ended by a supervisor it takes down what it started, as with Ctrl-C.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         try:
-            if options["once"]:
-                with TemporaryDirectory() as folder, demo(Path(folder), options["people"], self._say) as running:
-                    self._run(running)
-            else:
-                self._stay(options)
+            with TemporaryDirectory() as folder:
+                self._show(Path(folder), options)
         except DemoError as error:
-            raise CommandError(str(error)) from error
+            self.stderr.write(str(error))
+            sys.exit(Exit.USAGE)
         except KeyboardInterrupt:
             self._say("\nEnded.")
+
+    def _show(self, folder: Path, options: dict[str, Any]) -> None:
+        if not options["once"]:
+            refuse_taken(options["port"])
+        with demo(folder, options["people"], self._say) as running:
+            connect(running)
+            first_run(running)
+            story(running)
+            if not options["once"]:
+                serve(running, options["port"])
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
-
-    def _run(self, running: Demo) -> None:
-        connect(running)
-        first_run(running)
-        story(running)
-
-    def _stay(self, options: dict[str, Any]) -> None:
-        folder = Path(settings.BASE_DIR) / ".demo"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        with demo(folder, options["people"], self._say) as running:
-            self._run(running)
-            password = secrets.token_urlsafe(9)
-            environment = {**running.environment, "DJANGO_SUPERUSER_PASSWORD": password}
-            create = ["createsuperuser", "--noinput", "--username", USER, "--email", "demo@example.org"]
-            subprocess.run([sys.executable, MANAGE, *create], env=environment, check=True)  # noqa: S603
-            address = f"127.0.0.1:{options['port']}"
-            self._say("\nCtrl-C ends the demo and all it started.")
-            self._say(f"Look at it on http://{address}/admin/ as {USER} with the password {password}")
-            web = [sys.executable, MANAGE, "web", "--port", str(options["port"])]
-            subprocess.run(web, env=environment, check=False)  # noqa: S603

@@ -1,3 +1,5 @@
+"""`python manage.py web`: the admin, served for production."""
+
 from __future__ import annotations
 
 import os
@@ -5,23 +7,26 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import connections
 
+from alumnisync.command import Answer, AnsweringCommand, refuse_old_database
 
-class Command(BaseCommand):
+
+class Command(AnsweringCommand):
     help = "Serves the admin, with Gunicorn. For production, put a proxy that speaks HTTPS in front of it."
-    requires_migrations_checks = True
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_own_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--address", default="127.0.0.1", help="where to listen (default: %(default)s)")
         parser.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
         parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
 
-    def handle(self, *, address: str, port: int, workers: int, **options: Any) -> None:
+    def answer(self, **options: Any) -> Answer:
+        refuse_old_database()
         connections.close_all()
+        words = gunicorn(options["address"], options["port"], options["workers"])
         # Takes this process over, so that whoever started us ends Gunicorn itself.
-        os.execv(sys.executable, gunicorn(address, port, workers))  # noqa: S606  # no shell is meant
+        os.execv(sys.executable, words)  # noqa: S606  # no shell is meant
 
 
 def gunicorn(address: str, port: int, workers: int) -> list[str]:
@@ -35,4 +40,5 @@ def gunicorn(address: str, port: int, workers: int) -> list[str]:
         "threads": "4",
     }
     words = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "gunicorn", *words, "alumnisync.wsgi"]
+    # Its control socket would lie in the user's home, one for all installations there.
+    return [sys.executable, "-m", "gunicorn", *words, "--no-control-socket", "alumnisync.wsgi"]

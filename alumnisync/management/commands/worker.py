@@ -1,3 +1,5 @@
+"""`python manage.py worker`: the task queue's cluster."""
+
 from __future__ import annotations
 
 import ctypes
@@ -7,19 +9,21 @@ import sys
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+
+from alumnisync.command import Answer, AnsweringCommand, refuse_old_database
 
 PR_SET_PDEATHSIG = 1
 
 
-class Command(BaseCommand):
+class Command(AnsweringCommand):
     help = "Runs what is due. Any number of workers, on any number of machines, share the work."
-    requires_migrations_checks = True
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def answer(self, **options: Any) -> Answer:
+        refuse_old_database()
         # Else the children of a worker that was killed would work on, unwatched.
         os.register_at_fork(after_in_child=end_with_parent)
         call_command("qcluster")
+        return Answer({}, ())
 
 
 def end_with_parent() -> None:

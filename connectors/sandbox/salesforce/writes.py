@@ -16,6 +16,8 @@ from connectors.sandbox.salesforce.rows import Rows, full_id
 from connectors.sandbox.salesforce.schema import TEXT_TYPES, SField, SObject
 from connectors.sandbox.stand_in import Row
 
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+
 
 class WriteError(Exception):
     """Why a record is not written. ids: the records that are meant, where there are several."""
@@ -169,16 +171,20 @@ def _checked_value(field: SField, value: Any) -> Any:
         return _CHECKS[field.type](field, value)
     # Kept without the spaces around it, and a blank as null, as there.
     text = _check_text(field, value)
+    _refuse_text(field, text)
+    return text or None
+
+
+def _refuse_text(field: SField, text: str) -> None:
+    # The real words hold the value, so that a client shows whether it passes them on.
     if field.length and len(text) > field.length:
-        # The real words hold the value, so that a client shows whether it passes them on.
         message = f"{field.label}: data value too large: {text} (max length={field.length})"
         raise WriteError("STRING_TOO_LONG", message, (field.name,))
     if field.options and text not in field.options:
         message = f"{field.label}: bad value for restricted picklist field: {text}"
         raise WriteError("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, (field.name,))
-    if field.type == "email" and text and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", text):
+    if field.type == "email" and text and not EMAIL.fullmatch(text):
         raise WriteError("INVALID_EMAIL_ADDRESS", f"{field.label}: invalid email address: {text}", (field.name,))
-    return text or None
 
 
 def _check_text(field: SField, value: Any) -> str:

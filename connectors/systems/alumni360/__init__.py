@@ -30,12 +30,14 @@ from connectors.records import (
     Page,
     Record,
     Rejected,
+    Temporary,
     Unknown,
     Values,
     Write,
 )
 from connectors.systems.alumni360.answers import (
     CREATED_NAMES,
+    KEPT,
     MODIFIED_NAMES,
     VOLATILE,
     UserPage,
@@ -112,6 +114,7 @@ class Alumni360(Connector):
 
     def check(self) -> Identity:
         self._first_page()
+        # It has no call that says whose site it is; the address is the site.
         return Identity(self._http.base_url.split("://")[1], self._http.host, environment_of(self._http.host))
 
     def describe(self, object_types: Sequence[str] = ()) -> tuple[ObjectType, ...]:
@@ -128,7 +131,11 @@ class Alumni360(Connector):
         )
 
     def poll(self, object_type: str, cursor: Any, fields: Sequence[str], *, narrow: str = "") -> Iterator[Page]:
-        """Every user, from the first page on, whatever the cursor; `narrow` is unknown to the system."""
+        """Every user, from the first page on, whatever the cursor; `narrow` is unknown to the system.
+
+        Users may move between pages while the list is read. Where that shows it is not called whole; where
+        it doesn't, whoever was skipped comes with the next list, and only two lists in a row make anybody gone.
+        """
         before = UserPage(0)
         seen, is_whole = 0, True
         while not before.is_last(seen):
@@ -137,6 +144,7 @@ class Alumni360(Connector):
             is_whole = is_whole and page.follows(before)
             is_end = page.is_last(seen)
             records = tuple(self._record(user, f"?{page.number}.{row}") for row, user in enumerate(page.users))
+            # Who can't be read is not missing: as long as there is one, nobody is.
             is_whole = is_whole and not any(record.problem for record in records)
             is_complete = is_end and is_whole and page.total in (None, seen)
             if records or is_complete:
@@ -144,6 +152,7 @@ class Alumni360(Connector):
             before = page
 
     def read(self, object_type: str, ids: Sequence[str], fields: Sequence[str]) -> Iterator[Record]:
+        # One by one: no way to ask for several is published.
         for id in ids:
             try:
                 yield self._record(self._user(id), id)
@@ -167,7 +176,7 @@ class Alumni360(Connector):
     def _first_page(self) -> UserPage:
         try:
             return self._page(1, UserPage(0))
-        except Gone:
+        except (Gone, Rejected):
             raise NeedsAttention(
                 f"There is no list of users at {self._http.host}. Check the address in the connection's "
                 "settings; it ends in /api."
@@ -196,6 +205,7 @@ class Alumni360(Connector):
         values = {**write.values, **dict([write.key] if write.key else [])}
         user = unwrapped(self._send("POST", "users/", values).data)
         id = id_of(user)
+        # https://www.360alumni.com/api/creating-and-updating-users: the answer's user_id is the key to keep.
         if not id:
             raise Unknown("360Alumni created a user without saying which.")
         return Outcome(id, self._record(user, id))
@@ -211,6 +221,10 @@ class Alumni360(Connector):
         before = _writable(self._user(id))
         try:
             outcome = self._replace(id, values)
+            after = self._user(id)
+        except Temporary:
+            # It may have been done and have emptied the rest; nobody would know any more with the next run.
+            return self._replace(id, {**before, **values})
         except Rejected as error:
             # Refused for fields that we left out: they count as emptied.
             if not set(error.fields) - set(values):
@@ -218,7 +232,6 @@ class Alumni360(Connector):
             self._put = "whole"
             return self._replace(id, {**before, **values})
         witnesses = {name for name, value in before.items() if name not in values and value not in BLANKS}
-        after = self._user(id)
         if any(after.get(name) in BLANKS for name in witnesses):
             self._put = "whole"
             return self._replace(id, {**before, **values})
@@ -233,6 +246,7 @@ class Alumni360(Connector):
 
     def _send(self, method: str, path: str, values: Values, **options: Any) -> Answer:
         """As form parameters; as JSON where those can't say it or are refused, as the vendor advises."""
+        # Form parameters have no published way to say a list or an object.
         is_nested = any(isinstance(value, list | dict) for value in values.values())
         if not (self._json_only or is_nested):
             try:
@@ -269,5 +283,4 @@ class Alumni360(Connector):
 
 def _writable(user: Values) -> Values:
     """A user without what the site itself sets."""
-    own = {"user_id", "id", *CREATED_NAMES, *MODIFIED_NAMES}
-    return {name: value for name, value in user.items() if name not in own}
+    return {name: value for name, value in user.items() if name not in KEPT}

@@ -11,11 +11,14 @@ from connectors.records import ConnectorError, Field, NeedsAttention, Rejected, 
 
 ID_NAMES = ("user_id", "id")
 LIST_NAMES = ("users", "data", "results", "items")
-TOTAL_NAMES = ("total", "total_count", "count")
+TOTAL_NAMES = ("total", "total_count")
+NEXT_NAMES = ("next", "next_page", "next_page_url")
 LAST_PAGE_NAMES = ("pages", "total_pages", "last_page", "page_count")
 CREATED_NAMES = ("created_at", "created")
 MODIFIED_NAMES = ("updated_at", "modified_at", "updated", "last_modified")
 VOLATILE = frozenset({*MODIFIED_NAMES, "last_login", "last_login_at", "last_activity_at"})
+KEPT = frozenset({*ID_NAMES, *CREATED_NAMES, *VOLATILE})
+"""What the site itself sets."""
 PUBLISHED = (
     Field("user_id", "User ID", "text", writable=False, unique=True),
     Field("first_name", "First name", "text", "text", required=True),
@@ -50,7 +53,7 @@ class UserPage:
 
     def follows(self, before: UserPage) -> bool:
         """Whether the list stood still between the two pages."""
-        stood = before.number == 0 or self.total == before.total
+        stood = self.total == before.total or None in (self.total, before.total)
         return stood and not self.is_doubtful and not {*self.ids} & {*before.ids}
 
 
@@ -61,25 +64,34 @@ def page_of(number: int, data: Any) -> UserPage:
     if name is None:
         raise NeedsAttention("360Alumni answered with something that isn't a list of users. Check the address.")
     about = {**data, **_dict(data.get("meta")), **_dict(data.get("pagination"))}
-    next_page = next((about[key] for key in ("next", "next_page", "next_page_url") if key in about), "")
     return UserPage(
         number,
         tuple(data[name]),
-        _number(first_of(about, TOTAL_NAMES)),
+        _total(about, len(data[name])),
         _number(first_of(about, LAST_PAGE_NAMES)),
-        is_marked_last=next_page is None or next_page is False,
+        is_marked_last=any(not about[key] for key in NEXT_NAMES if key in about),
     )
+
+
+def _total(about: Mapping[str, Any], rows: int) -> int | None:
+    """How long the whole list is, where the envelope says."""
+    count = _number(about.get("count"))
+    # Some count the list and some the page: taken for the list's length, a page's would end the list there,
+    # and everybody behind it would count as missing.
+    return _number(first_of(about, TOTAL_NAMES)) if count in (None, rows) else count
 
 
 def unwrapped(data: Any) -> Values:
     """One user, bare or in an envelope; empty where there is none."""
     if isinstance(data, list):
         return _dict(data[0]) if len(data) == 1 else {}
+    # A user with an id of its own may well have a field called “data”.
     inner = next((data[name] for name in ("user", "data") if isinstance(_of(data, name), dict | list)), None)
     return unwrapped(inner) if inner is not None and not id_of(data) else _dict(data)
 
 
 def id_of(user: Any) -> str:
+    # The vendor's own sample has ids of both sorts in one object: {"id": "14", "campaign_id": 16}.
     id = first_of(_dict(user), ID_NAMES)
     return str(id) if isinstance(id, str | int) and not isinstance(id, bool) else ""
 
@@ -87,8 +99,7 @@ def id_of(user: Any) -> str:
 def fields_of(users: Sequence[Any]) -> tuple[Field, ...]:
     known = {published.name for published in PUBLISHED}
     names = {name: None for user in users for name in _dict(user) if name not in known}
-    kept = {"id", *CREATED_NAMES, *VOLATILE}
-    return PUBLISHED + tuple(Field(name, _label(name), writable=name not in kept) for name in names)
+    return PUBLISHED + tuple(Field(name, _label(name), writable=name not in KEPT) for name in names)
 
 
 def _label(name: str) -> str:

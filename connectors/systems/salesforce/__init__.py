@@ -43,10 +43,11 @@ from connectors.systems.salesforce.writes import write_all
 
 USUAL = ("Contact", "Account", "Lead")
 STAMPS = ("Id", "SystemModstamp", "CreatedDate")
-OVERLAP = timedelta(seconds=60)
-"""A change gets its SystemModstamp when it begins and is seen when it is finished: so look back a little.
+OVERLAP = timedelta(minutes=10)
+"""A change gets its SystemModstamp when it begins and is seen when it is finished: so look back.
 
-tap-salesforce recommends 10 seconds; what comes twice costs nothing, since its fingerprint is known.
+Ten minutes is the longest that a call there may last (…/salesforce-app-limits-platform-api.html). What comes
+twice costs nothing, since its fingerprint is known.
 """
 
 
@@ -79,6 +80,7 @@ class Salesforce(Connector):
 
     def check(self) -> Identity:
         query = select(["Id", "Name", "IsSandbox", "OrganizationType"], "Organization")
+        # The table of the one organisation there is; a user without the right to see it gets no row.
         (organisation,) = next(self._session.query(query), ()) or ({},)
         if "Id" not in organisation:
             raise NeedsAttention("Salesforce doesn't say which organisation this is. Let the user see it.")
@@ -94,6 +96,7 @@ class Salesforce(Connector):
         """The objects named, with their fields; unnamed: the usual ones so, and all others in outline."""
         if object_types:
             return tuple(filter(None, (self._describe(name) for name in object_types)))
+        # Some objects can only be written to, or are events: nothing to poll.
         listed = [one for one in self._session.get("sobjects")["sobjects"] if one.get("queryable")]
         names = [one["name"] for one in listed]
         usual = [found for name in USUAL if name in names and (found := self._describe(name))]
@@ -102,14 +105,12 @@ class Salesforce(Connector):
     def poll(self, object_type: str, cursor: Any, fields: Sequence[str], *, narrow: str = "") -> Iterator[Page]:
         """Rows by SystemModstamp; after any page, the largest seen is where the next poll begins."""
         known = self._known(object_type)
-        where = []
         since = moment(cursor["since"]) if cursor else None
-        if since:
-            where.append(f"SystemModstamp >= {moment_literal(since - OVERLAP)}")
         has_deleted = known.field("IsDeleted") is not None
-        if narrow:
-            where.append(f"(({narrow}) OR IsDeleted = true)" if has_deleted else f"({narrow})")
+        where = [f"SystemModstamp >= {moment_literal(since - OVERLAP)}"] if since else []
+        where += _narrowed(narrow, has_deleted)
         marks = [name for name in ("IsDeleted", "MasterRecordId") if known.field(name)]
+        # Not LastModifiedDate, which an import may set back, and which doesn't move with changes by the system.
         query = select(self._columns(known, [*fields, *marks]), known.name, where, order="SystemModstamp, Id")
         for rows in self._session.query(query, with_deleted=has_deleted):
             records = tuple(_record(row, fields) for row in rows)
@@ -169,6 +170,7 @@ class Salesforce(Connector):
     def _columns(self, known: ObjectType, fields: Sequence[str]) -> list[str]:
         """What to ask for. Raises NeedsAttention for a field that this user doesn't see."""
         columns = selected([*STAMPS, *fields])
+        # Checked here, because a query is refused as a whole for one field, in words for programmers.
         hidden = [name for name in columns if "." not in name and not known.field(name)]
         if hidden:
             raise NeedsAttention(
@@ -187,6 +189,7 @@ class Salesforce(Connector):
         """Rows by their ids; one that can't be an id spoils the whole call, and halving finds it."""
         path = f"{self._session.root}/composite/sobjects/{name}"
         try:
+            # By POST, since 200 ids are too long for an address.
             rows = self._session.call("POST", path, json={"ids": ids, "fields": columns}, repeatable=True)
         except Rejected as error:
             raise NeedsAttention(error.message) from None
@@ -197,7 +200,15 @@ class Salesforce(Connector):
             yield from self._collected(name, ids[:middle], columns)
             yield from self._collected(name, ids[middle:], columns)
             return
+        # Null stands where a record is not there, or not for this user.
         yield from (row for row in rows if isinstance(row, dict))
+
+
+def _narrowed(narrow: str, has_deleted: bool) -> list[str]:
+    if not narrow:
+        return []
+    # A deletion counts whatever the filter says: what it reads may have been blanked before.
+    return [f"(({narrow}) OR IsDeleted = true)" if has_deleted else f"({narrow})"]
 
 
 def _record(row: Values, fields: Sequence[str]) -> Record:

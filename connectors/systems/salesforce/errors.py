@@ -5,11 +5,14 @@ https://developer.salesforce.com/docs/platform/api-rest/guide/errorcodes.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.answers import WORDS_LENGTH, Answer
-from connectors.records import ConnectorError, Gone, NeedsAttention, Rejected, Temporary
+from connectors.records import ConnectorError, Gone, NeedsAttention, Rejected, Temporary, Values
+
+Error = Mapping[str, Any]
 
 TEMPORARY = frozenset(
     {
@@ -20,6 +23,7 @@ TEMPORARY = frozenset(
         "UNABLE_TO_LOCK_ROW",
     }
 )
+# A malformed id is one that was cut or belongs to another object: there is no such record either.
 GONE = frozenset({"ENTITY_IS_DELETED", "MALFORMED_ID", "NOT_FOUND"})
 LIMIT_PAUSE = 900.0
 """Seconds to wait once the calls of the last 24 hours are used up: they come back bit by bit."""
@@ -37,6 +41,7 @@ def refusal_of(answer: Answer) -> ConnectorError | None:
     if not errors or not all(isinstance(error, dict) for error in errors):
         return None
     code = str(errors[0].get("errorCode", ""))
+    # 401 also stands for a user without API access; only this code is mended by signing in again.
     if code == "INVALID_SESSION_ID":
         return ExpiredError("Salesforce ended our session and doesn't let us in again. Check the connection.")
     if code in TEMPORARY | GONE | {"REQUEST_LIMIT_EXCEEDED"} or answer.status == 400:
@@ -44,31 +49,49 @@ def refusal_of(answer: Answer) -> ConnectorError | None:
     return None
 
 
-def error_of(errors: Any, id_field: str = "Id") -> ConnectorError:
+def error_of(errors: Any) -> ConnectorError:
     """The error of one record, from its list of {statusCode or errorCode, message, fields}."""
-    listed = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    listed = _listed(errors)
     codes = {_code(error) for error in listed}
     said = _said(listed)
     if "REQUEST_LIMIT_EXCEEDED" in codes:
         return Temporary(f"Salesforce's limit of calls is used up. {said}", LIMIT_PAUSE)
     if codes & TEMPORARY:
         return Temporary(f"Salesforce could not do this now. {said}")
-    if codes & GONE or any(_names_missing_record(error, id_field) for error in listed):
+    if codes & GONE or any(map(_names_missing_record, listed)):
         return Gone(f"Salesforce no longer has this record. {said}")
-    fields = {str(name): str(error.get("message", "")) for error in listed for name in error.get("fields") or ()}
-    return Rejected(f"Salesforce refuses this. {said}", fields)
+    return Rejected(f"Salesforce refuses this. {said}", _refused_fields(listed))
 
 
-def _names_missing_record(error: Mapping[str, Any], id_field: str) -> bool:
+def without_values(errors: Any, values: Values) -> list[Error]:
+    """The errors of a record without its values, which some messages repeat: “…: data value too large: …”."""
+    texts = {str(value).strip() for value in values.values() if isinstance(value, str | int | float)}
+    # A single letter is no secret, and would be found all over a sentence.
+    wanted = sorted((text for text in texts if len(text) > 1), key=len, reverse=True)
+    if not wanted:
+        return _listed(errors)
+    found = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, wanted))})(?!\w)")
+    return [{**error, "message": found.sub("…", str(error.get("message", "")))} for error in _listed(errors)]
+
+
+def _listed(errors: Any) -> list[Error]:
+    return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+
+
+def _refused_fields(errors: Sequence[Error]) -> dict[str, str]:
+    return {str(name): str(error.get("message", "")) for error in errors for name in error.get("fields") or ()}
+
+
+def _names_missing_record(error: Error) -> bool:
     """A bad cross reference is either the record itself or one that a field of it points to."""
-    return _code(error) == "INVALID_CROSS_REFERENCE_KEY" and set(error.get("fields") or ()) <= {id_field}
+    return _code(error) == "INVALID_CROSS_REFERENCE_KEY" and set(error.get("fields") or ()) <= {"Id"}
 
 
-def _code(error: Mapping[str, Any]) -> str:
+def _code(error: Error) -> str:
     return str(error.get("statusCode") or error.get("errorCode") or "")
 
 
-def _said(errors: Sequence[Mapping[str, Any]]) -> str:
+def _said(errors: Sequence[Error]) -> str:
     words = "; ".join(f"{error.get('message', '')} ({_code(error)})" for error in errors)
     return f"It says: “{words[:WORDS_LENGTH]}”." if words else "It doesn't say why."
 

@@ -50,6 +50,7 @@ def object_type_of(described: Mapping[str, Any]) -> ObjectType:
         fields=tuple(_field(field) for field in described["fields"]),
         can_create=bool(described.get("createable")),
         can_update=bool(described.get("updateable")),
+        # Long texts and encrypted fields may not stand in a condition.
         findable=frozenset(field["name"] for field in described["fields"] if field.get("filterable")),
         batch_read=BATCH,
         create_by_key=True,
@@ -80,8 +81,11 @@ def _field(described: Mapping[str, Any]) -> Field:
         described.get("label") or described["name"],
         type,
         _kind(described["name"], type),
+        # 0 where a type has no length.
         length=described.get("length") or None,
+        # A yes/no field is never null and has a default, so it is not asked of anybody.
         required=is_createable and not described.get("nillable") and not described.get("defaultedOnCreate"),
+        # Closed options are listed too, for records that still hold them.
         options=tuple(option["value"] for option in described.get("picklistValues") or () if option.get("active")),
         writable=is_createable or bool(described.get("updateable")),
         unique=bool(described.get("unique") or described.get("idLookup")),

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from connectors.answers import Answer
 from connectors.http import Http
-from connectors.records import NeedsAttention, Rejected, Temporary, Values
+from connectors.records import Gone, NeedsAttention, Rejected, Stale, Temporary, Values
 from connectors.systems.salesforce.errors import ExpiredError, refusal_of
 
 # "api-usage=10018/100000", beside which "per-app-api-usage=17/250(appName=…)" may stand.
@@ -79,6 +79,7 @@ class Session:
             if not isinstance(answer, dict) or not isinstance(answer.get("records"), list):
                 raise Temporary("Salesforce answered a query with something that isn't a list of records.")
             yield tuple(row for row in answer["records"] if isinstance(row, dict))
+            # It says by a locator where the rest is, and needs no parameters: …/resources-query-more-results.html
             path, params = answer.get("nextRecordsUrl") or "", {}
 
     def close(self) -> None:
@@ -105,6 +106,9 @@ class Session:
             return self.call("GET", path, params=params)
         except Rejected as error:
             raise NeedsAttention(f"{error.message} Check the fields and the filter of the sync.") from None
+        except Gone as error:
+            # Queries live at every organisation: what isn't there is the version, or all of Salesforce.
+            raise NeedsAttention(f"{error.message} Check base_url and api_version of the connection.") from None
 
     def _send(self, token: str, method: str, path: str, **options: Any) -> Any:
         headers = {"Authorization": f"Bearer {token}"}
@@ -121,14 +125,19 @@ class Session:
 
     def _sign_in(self) -> str:
         form = {
+            # The way in by user name and password ends in Summer '27: …/platform/api/guide/api-eol-soap.html
             "grant_type": "client_credentials",
             "client_id": self._settings["client_id"],
             "client_secret": self._settings["client_secret"],
         }
-        data = self.http.send("POST", "/services/oauth2/token", form=form, repeatable=True).data
+        try:
+            data = self.http.send("POST", "/services/oauth2/token", form=form, repeatable=True).data
+        except (Gone, Rejected, Stale) as error:
+            raise NeedsAttention(f"{error.message} Check the connection's address.") from None
         token = data.get("access_token") if isinstance(data, dict) else None
         if not token:
             raise NeedsAttention("Salesforce let us in without giving a token. Check the connection's address.")
+        # It is one as long as it lives, and turns up in the words of refusals.
         self.http.keep_secret(str(token))
         return str(token)
 

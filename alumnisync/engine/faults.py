@@ -1,0 +1,33 @@
+"""Bugs: logged without the text of the exception, which may hold people's data, and named by a reference."""
+
+from __future__ import annotations
+
+import logging
+from hashlib import blake2b
+from traceback import extract_tb, format_tb
+
+logger = logging.getLogger(__name__)
+
+FAULTS_IN_A_ROW = 5
+FAULT = "Something unexpected went wrong. Tell whoever looks after AlumniSync: reference {}."
+
+
+class FaultyRun(Exception):
+    """So many bugs in a row that nothing more is sent. The text is for people."""
+
+
+def report(error: Exception, doing: str) -> str:
+    """Log a bug; a sentence for people with its reference, which is the same each time it strikes.
+
+    doing: what was being done, for the log: "while sending"
+    """
+    place = [(frame.filename, frame.lineno) for frame in extract_tb(error.__traceback__)]
+    reference = blake2b(repr((type(error), place)).encode(), digest_size=4).hexdigest()
+    trace = "".join(format_tb(error.__traceback__))
+    logger.error("Fault %s: %s %s\n%s", reference, type(error).__name__, doing, trace)
+    return FAULT.format(reference)
+
+
+def is_fault(reason: str) -> bool:
+    """Whether a reason is a sentence of `report`."""
+    return reason.startswith(FAULT.partition("{")[0])

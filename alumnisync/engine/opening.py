@@ -1,0 +1,107 @@
+"""Opening a run: both systems signed in and described, their records claimed, the rules compiled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from alumnisync.describing import Misfit, describe, lengths, problems
+from alumnisync.engine.context import Context, End
+from alumnisync.engine.lease import Lease, is_dead
+from alumnisync.engine.plan import Planner
+from alumnisync.engine.units import SIDES
+from alumnisync.models import SyncRun
+from connectors.checking import verify
+from connectors.models import Cursor
+from mappings.models import SyncSide
+from mappings.rules import Side
+from mappings.versions import rules_of
+
+WAIT_SECONDS = 1.0
+
+
+def open_run(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Context:
+    """Everything the steps need. Raises Misfit, and what the systems raise when they don't let us in."""
+    rows = {Side(row.side): row for row in run.version.sides.select_related("connection")}
+    ends: dict[Side, End] = {}
+    try:
+        for side in SIDES:
+            ends[side] = _open_end(side, rows[side])
+        rules = rules_of(run.version)
+        described = {side: end.described for side, end in ends.items()}
+        if found := problems(rules, described):
+            raise Misfit("\n".join(found))
+        claim([end.cursor for end in ends.values()], lease, say)
+    except BaseException:
+        for end in ends.values():
+            end.connector.close()
+        raise
+    rules = rules_of(run.version, lengths(rules, described))
+    planner = Planner(rules, approved_with_preview=run.version.approved_at is None)
+    return Context(run, rules, planner, ends, lease, say)
+
+
+def _open_end(side: Side, row: SyncSide) -> End:
+    connector = row.connection.open()
+    try:
+        verify(row.connection, connector)
+        described = describe(row.connection, connector, row.object_type)
+    except BaseException:
+        connector.close()
+        raise
+    cursor, _ = Cursor.objects.get_or_create(connection=row.connection, object_type=row.object_type)
+    return End(side, row.connection, connector, cursor, described, row.connection.name)
+
+
+def claim(cursors: list[Cursor], lease: Lease, say: Callable[[str], None]) -> None:
+    """Wait until no other sync works with these records, then keep them for this run.
+
+    Otherwise a page read before another sync wrote would land afterwards, and its old values be sent back.
+    """
+    # In one order everywhere, so that two runs never wait for each other.
+    for cursor in sorted(cursors, key=lambda cursor: cursor.pk):
+        is_told = False
+        while (holder := _claim(cursor, lease)) is not None:
+            if not is_told:
+                say(f"Waiting for run {holder.pk} of {holder.sync}, which works with the same records.")
+                is_told = True
+            time.sleep(WAIT_SECONDS)
+            lease.beat()
+
+
+def _claim(cursor: Cursor, lease: Lease) -> SyncRun | None:
+    """Take the cursor; the run that holds it, where one that is alive does."""
+    held_by = Cursor.objects.values_list("lease_owner", flat=True).get(pk=cursor.pk)
+    holder = SyncRun.objects.filter(lease_owner=held_by, state=SyncRun.State.RUNNING).first() if held_by else None
+    if holder is not None and held_by != lease.owner and not is_dead(holder):
+        return holder
+    if Cursor.objects.filter(pk=cursor.pk, lease_owner=held_by).update(lease_owner=lease.owner):
+        return None
+    return _claim(cursor, lease)
+
+
+def release(lease: Lease) -> None:
+    """Let other syncs work with the records again."""
+    Cursor.objects.filter(lease_owner=lease.owner).update(lease_owner="")
+
+
+def match_reader(ctx: Context) -> Callable[[Side, str], Callable[[Any], str | None]]:
+    """How a match field is read: as its field pair reads it where one pair maps both, else as text."""
+    translators = {}
+    for rule in ctx.rules.match:
+        for both in zip(rule.paths[Side.LEFT], rule.paths[Side.RIGHT], strict=True):
+            for translator in ctx.planner.translators.values():
+                if (translator.pair.paths[Side.LEFT], translator.pair.paths[Side.RIGHT]) == both:
+                    translators.update(dict.fromkeys(zip(SIDES, both, strict=True), translator))
+
+    def reader(side: Side, path: str) -> Callable[[Any], str | None]:
+        translator = translators.get((side, path))
+
+        def read(raw: Any) -> str | None:
+            value = raw if translator is None else translator.read_raw(side, raw).value
+            return None if value is None else str(value)
+
+        return read
+
+    return reader

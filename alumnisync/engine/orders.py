@@ -1,0 +1,107 @@
+"""What is to be written to a system, as values that a thread can work on, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from connectors.records import (
+    ConnectorError,
+    Gone,
+    Outcome,
+    Record,
+    Rejected,
+    Stale,
+    Temporary,
+    Unknown,
+    Values,
+)
+from mappings import paths
+
+
+class Fate(Enum):
+    """What became of an order."""
+
+    DONE = "done"
+    DROPPED = "dropped"
+    REFUSED = "refused"
+    TEMPORARY = "temporary"
+    UNKNOWN = "unknown"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One field of an order, as its FieldChange says."""
+
+    pair: str
+    unit: str
+    path: str
+    before: Any = field(repr=False)
+    after: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One change to deliver. remote_id None: a create. known: the record as last seen."""
+
+    change_id: int
+    remote_id: str | None
+    lines: tuple[Line, ...]
+    key: tuple[str, str] | None = None
+    known: Values = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of an order.
+
+    refused: unit → the system's words, for the fields left out of what was written
+    is_fault: a bug kept it from being sent
+    """
+
+    change_id: int
+    fate: Fate
+    reason: str = ""
+    remote_id: str = ""
+    record: Record | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+    is_create: bool = False
+    is_fault: bool = False
+
+
+_FATES: Mapping[type[ConnectorError], Fate] = {
+    Stale: Fate.DROPPED,
+    Gone: Fate.GONE,
+    Unknown: Fate.UNKNOWN,
+    Temporary: Fate.TEMPORARY,
+}
+
+
+def delivery_of(order: Order, outcome: Outcome, without: Mapping[str, str]) -> Delivery:
+    """What an outcome comes to. without: unit → words, for what was left out of the write."""
+    error, is_create = outcome.error, order.remote_id is None
+    if error is None:
+        id = outcome.id or order.remote_id or ""
+        return Delivery(
+            order.change_id, Fate.DONE, remote_id=id, record=outcome.record, refused=without, is_create=is_create
+        )
+    if isinstance(error, Rejected):
+        return Delivery(order.change_id, Fate.REFUSED, error.message, refused=_refused(order, error))
+    fate = next((fate for kind, fate in _FATES.items() if isinstance(error, kind)), Fate.REFUSED)
+    if fate is Fate.GONE and is_create:
+        # Nothing is gone that was never there: what it refers to is, or the place to create it.
+        fate = Fate.REFUSED
+    return Delivery(order.change_id, fate, error.message, order.remote_id or "")
+
+
+def _refused(order: Order, error: Rejected) -> dict[str, str]:
+    """The units that hold a field the system named, with its words."""
+    return {
+        line.unit: words
+        for line in order.lines
+        for name, words in error.fields.items()
+        if line.unit and name in (line.path, paths.root(line.path))
+    }
