@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from alumnisync.engine.context import Context, chunks
+from alumnisync.engine.key_index import index
+from alumnisync.engine.keys import identity_rules
+from alumnisync.engine.opening import match_reader
 from alumnisync.engine.plan import Held
 from alumnisync.engine.units import SIDES
-from alumnisync.models import ChangeRecord, FieldChange, Link, Member
+from alumnisync.models import ChangeRecord, FieldChange, Link, MatchKey, Member
 from connectors.models import RemoteRecord
 from connectors.records import MISSING
 from mappings import paths
@@ -20,6 +24,7 @@ from mappings.rules import Side
 from mappings.translate import raw_equal, same
 
 State = ChangeRecord.State
+CAME = "Somebody with the same match fields is there by now; the next run looks at it again."
 MOVED = "It changed after it was shown; the next run looks at it again."
 
 
@@ -42,6 +47,18 @@ def drop_what_moved(ctx: Context, upto: Mapping[Side, int]) -> None:
         with transaction.atomic():
             _drop(ctx, links)
         ctx.beat()
+
+
+def drop_creates_found(ctx: Context, upto: Mapping[Side, int]) -> None:
+    """Creates of people who share a match key with somebody who came over there after the plan was shown."""
+    rules = identity_rules(ctx.sync.pk, ctx.rules)
+    for side in SIDES:
+        index(ctx.sync, side, ctx.ends[side].cursor, upto[side], rules, match_reader(ctx), ctx.beat)
+    creates = ctx.run.changes.filter(kind=ChangeRecord.Kind.CREATE, state=State.PLANNED)
+    for side in SIDES:
+        there = MatchKey.objects.filter(sync=ctx.sync, side=side, digest=OuterRef("digest"), rule=OuterRef("rule"))
+        shared = MatchKey.objects.filter(Exists(there), sync=ctx.sync, side=side.other, record=OuterRef("source"))
+        creates.filter(Exists(shared), side=side).update(state=State.DROPPED, reason=CAME, finished_at=timezone.now())
 
 
 def _drop(ctx: Context, links: list[int]) -> None:

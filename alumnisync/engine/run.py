@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from alumnisync.describing import Misfit
 from alumnisync.engine import points
-from alumnisync.engine.approval import drop_what_moved
+from alumnisync.engine.approval import drop_creates_found, drop_what_moved
 from alumnisync.engine.context import Context, End
 from alumnisync.engine.draft import draft
 from alumnisync.engine.faults import FaultyRun, report
@@ -176,6 +176,7 @@ def _carry_out(ctx: Context) -> None:
     ctx.run.holds = []
     ctx.run.save(update_fields=["holds"])
     drop_what_moved(ctx, upto)
+    drop_creates_found(ctx, upto)
     points.reached(points.LET_THROUGH)
     _send(ctx)
 

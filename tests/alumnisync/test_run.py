@@ -192,3 +192,17 @@ def test_rules_put_in_force_while_a_run_is_under_way_are_not_lost() -> None:
     assert (run.state, run.reason.split(" were")[0]) == ("failed", "Other rules")
     world.go()
     assert world.right.values("person", right)["first"] == "Augusta"
+
+
+@pytest.mark.parametrize("findable", [None, frozenset()])
+def test_somebody_who_came_after_the_plan_was_shown_is_not_created_again(findable: frozenset[str] | None) -> None:
+    world = World(right={"create": "automatic"}, right_type={"findable": findable})
+    mary = {"first": "Mary", "last": "Somerville", "email": "m@example.org"}
+    world.left.put("person", mary)
+    world.left.put("person", {**mary, "email": "other@example.org"})
+    shown = world.run()
+    world.right.put("person", {**mary, "left_id": ""})
+    done = world.approve(shown["run"])
+    assert done["created"]["right"] == 1, done
+    assert world.run()["matches"] == 0
+    assert len(world.right.live("person")) == len(world.linked()) == 2
