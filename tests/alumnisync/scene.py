@@ -21,7 +21,7 @@ class Scene:
 
     def __init__(self, left_key: str = "", **settings: Any) -> None:
         self.left_key = left_key
-        self.settings = {"requests_per_second": 2000, "concurrency": 2, "timeout": 30, **settings}
+        self.settings = {"requests_per_second": 2000, "concurrency": 2, "timeout": 3, **settings}
         self.left = start("alumni360", people=0)
         self.right = start("salesforce", people=0)
         self._numbers = count(1)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -21,12 +20,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from alumnisync.engine import points
 from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Match, Question, Review
 from alumnisync.review import Refusal, approve, decide, reject, settle_match
-from connectors.records import Gone, NeedsAttention, Rejected, Stale, Temporary, Unknown, Values, Write
+from connectors.records import Gone, NeedsAttention, Rejected, Stale, Temporary, Unknown, Values
 from connectors.systems.memory import Store
 from mappings.rules import Side
 from mappings.translate import Translator, raw_equal, same
 from mappings.versions import rules_of
 from tests.alumnisync.differences import UNKNOWN, Difference, explain_differences
+from tests.alumnisync.watched import Watched, any_pairs, words
 from tests.factories import World
 
 TORTURE = int(os.environ.get("ALUMNISYNC_TORTURE", "0"))
@@ -44,62 +44,6 @@ VALUES: dict[str, list[Any]] = {
 }
 BLANKS = {"no_mail": False, "dead": False}
 COMMON = ("first", "last", "email", "phone", "city", "zip")
-words = st.sampled_from(["automatic", "automatic", "automatic", "review", "fill", "off"])
-
-
-def pair(draw: Callable[..., Any], name: str, **more: Any) -> dict[str, Any]:
-    """A field pair under any rules."""
-    return {
-        "left": name,
-        "right": name,
-        "to_left": draw(words),
-        "to_right": draw(words),
-        "conflict": draw(st.sampled_from(["ask", "ask", "left", "right"])),
-        "on_blank": draw(st.sampled_from(["keep", "ask", "carry"])),
-        "first_meeting": draw(st.sampled_from(["leave", "ask", "left", "right"])),
-        **more,
-    }
-
-
-@st.composite
-def any_pairs(draw: st.DrawFn) -> list[dict[str, Any]]:
-    home = pair(draw, "city", group="home")
-    found = [
-        pair(draw, "first"),
-        pair(draw, "last"),
-        pair(draw, "email", kind="email", keep_old=draw(st.sampled_from([{}, {"right": "old_email"}]))),
-        pair(draw, "phone", kind="phone", region="US"),
-        home,
-        {**home, "left": "zip", "right": "zip"},
-    ]
-    if draw(st.booleans()):
-        said = {"left": True, "right": True}
-        found.append({"left": "no_mail", "right": "no_mail", "kind": "consent", "restricted_when": said})
-    if draw(st.booleans()):
-        found.append({"left": "dead", "right": "dead", "kind": "deceased"})
-    return found
-
-
-class Watched(Store):
-    """Notes what must never happen: a second create for one person, a write of what is there already."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.made_for: Counter[str] = Counter()
-        self.wrongs: list[str] = []
-        self.same: Callable[[str, Any, Any], bool] = lambda name, one, other: raw_equal(one, other)
-
-    def carry_out(self, object_type: str, write: Write) -> str:
-        if write.id is None and write.key:
-            self.made_for[write.key[1]] += 1
-            if self.made_for[write.key[1]] > 1:
-                self.wrongs.append(f"{write.key[1]} was created twice")
-        row = self.live(object_type).get(write.id or "")
-        if row is not None and (not write.version or write.version == str(row.number)):
-            for name, value in write.values.items():
-                if self.same(name, row.values.get(name), value):
-                    self.wrongs.append(f"{write.id} {name} was written though it held that already")
-        return super().carry_out(object_type, write)
 
 
 class Office(RuleBasedStateMachine):

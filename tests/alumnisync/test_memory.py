@@ -79,4 +79,6 @@ def test_matching_and_planning_keep_no_rows(monkeypatch: pytest.MonkeyPatch) -> 
         return held
 
     few, many = SIZE, 3 * SIZE
+    # The first time, what Django makes once and keeps is counted with it.
+    plan(few)
     assert plan(many) - plan(few) < (many - few) * IDS

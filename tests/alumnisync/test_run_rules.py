@@ -184,7 +184,7 @@ def test_a_person_deleted_there_is_not_created_again() -> None:
 
 def test_formatting_is_no_change() -> None:
     world, people = paired(1)
-    left, right = people[0]
+    left, _ = people[0]
     world.left.alter(
         "person", left, {"phone": "+1 573 555 0000", "email": " " + world.left.values("person", left)["email"].upper()}
     )
