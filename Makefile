@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The newer interpreters the quick tests run under as well, where they are found.
 NEWER := 3.12 3.13
+QUICK := tests/mappings tests/connectors/test_alumni360.py tests/connectors/test_salesforce.py tests/connectors/test_http.py \
+    tests/alumnisync/test_run.py tests/alumnisync/test_run_rules.py tests/alumnisync/test_merge.py \
+    tests/alumnisync/test_commands_sync.py
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test bench lint types format migrations
@@ -52,7 +55,7 @@ test-on-%:
 
 .PHONY: quick-test
 quick-test: $(VENV)/installed-dev
-	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto -m 'not slow' -p no:cacheprovider
+	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto -m 'not slow' -p no:cacheprovider $(QUICK)
 
 $(VENV)/made:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found. Install Python 3.11 or newer, or say where it is: make PYTHON=/path/to/python3"; exit 1; }

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.db import transaction
+from django.utils import timezone
 
 from alumnisync.engine import points
 from alumnisync.engine.chunk import Chunk
 from alumnisync.engine.context import CHUNK, Context, chunks
 from alumnisync.engine.match import unmatched
 from alumnisync.engine.units import SIDES
-from alumnisync.models import ChangeRecord, Conflict, Link, Member, Progress, Question, Review
+from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Member, Progress, Question, Review
+from connectors import bulk
 from connectors.models import RemoteRecord
 from connectors.records import NeedsAttention
 from mappings.models import MappingVersion, Sync
@@ -26,11 +28,14 @@ def draft(ctx: Context, upto: Mapping[Side, int]) -> None:
     """Store the plan of `ctx.run` for all changes up to these change numbers."""
     _propose_creates(ctx, upto)
     _set_aside_unreadable(ctx)
-    for ids in chunks(sorted(_links_to_plan(ctx, upto))):
+    people = sorted(_links_to_plan(ctx, upto))
+    for ids in chunks(people):
         with transaction.atomic():
             Chunk(ctx, ids).plan()
         points.reached(points.CHUNK_PLANNED)
         ctx.beat()
+    if len(people) > CHUNK:
+        bulk.recount(ChangeRecord, FieldChange, Link, Member)
     with transaction.atomic():
         _refuse_replaced_rules(ctx)
         for side in SIDES:
@@ -59,13 +64,15 @@ def _links_to_plan(ctx: Context, upto: Mapping[Side, int]) -> set[int]:
             cursor=ctx.ends[side].cursor, change_no__gt=low, change_no__lte=upto[side]
         )
         links.update(
-            Member.objects.filter(sync=ctx.sync, side=side, record__in=changed).values_list("link_id", flat=True)
+            Member.objects.filter(sync=ctx.sync, side=side, record__in=changed)
+            .order_by()
+            .values_list("link_id", flat=True)
         )
     unfinished = ChangeRecord.objects.filter(run__sync=ctx.sync, state__in=ChangeRecord.UNFINISHED)
-    links.update(unfinished.exclude(link=None).exclude(run=ctx.run).values_list("link_id", flat=True))
+    links.update(unfinished.exclude(link=None).exclude(run=ctx.run).order_by().values_list("link_id", flat=True))
     for model in (Conflict, Review):
         waiting = model.objects.filter(link__sync=ctx.sync).exclude(state=Question.State.CLOSED)
-        links.update(waiting.values_list("link_id", flat=True))
+        links.update(waiting.order_by().values_list("link_id", flat=True))
     return links
 
 
@@ -97,8 +104,9 @@ def _propose_creates(ctx: Context, upto: Mapping[Side, int]) -> None:
         cursor = ctx.ends[side].cursor
         for wanted in unmatched(ctx.sync, side, ctx.rules, cursor, upto[side], in_scope=ctx.takes_part):
             with transaction.atomic():
-                links = Link.objects.bulk_create(Link(sync=ctx.sync, rule="created") for _ in wanted)
-                Member.objects.bulk_create(
+                links = [Link(sync=ctx.sync, rule="created", created_at=timezone.now()) for _ in wanted]
+                bulk.insert(links)
+                bulk.insert(
                     Member(link=link, sync=ctx.sync, side=side, record=record)
                     for link, record in zip(links, wanted, strict=True)
                 )
