@@ -42,8 +42,9 @@ def problems(rules: Rules, described: Described) -> list[str]:
 
 
 def warnings(rules: Rules, described: Described) -> list[str]:
-    """What will probably be refused by a system, a sentence each: drop-down options it does not list."""
-    return [sentence for pair in rules.pairs for side in Side for sentence in _odd_options(pair, side, described[side])]
+    """What is probably a mistake, a sentence each: options a system does not list, fields that nobody has."""
+    odd = [sentence for pair in rules.pairs for side in Side for sentence in _odd_options(pair, side, described[side])]
+    return [*odd, *(sentence for side in Side for sentence in _unseen_fields(rules, side, described[side]))]
 
 
 def lengths(rules: Rules, described: Described) -> dict[Side, dict[str, int]]:
@@ -87,6 +88,16 @@ def _unknown_fields(rules: Rules, side: Side, described: ObjectType) -> Iterator
     for path in dict.fromkeys(_used(rules, side)):
         if field_of(described, path) is None:
             yield _not_there(described, path, side)
+
+
+def _unseen_fields(rules: Rules, side: Side, described: ObjectType) -> Iterator[str]:
+    """Where a system publishes no list of its fields, a misspelt one would be asked for in silence."""
+    if described.fields_known or not described.fields:
+        return
+    for name in dict.fromkeys(map(paths.root, _used(rules, side))):
+        if described.field(name) is None:
+            known = did_you_mean(name, [field.name for field in described.fields])
+            yield f"{_where(described, side)}: none of those looked at has a field “{name}”{known}"
 
 
 def _not_there(described: ObjectType, path: str, side: Side) -> str:

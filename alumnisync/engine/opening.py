@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from alumnisync.describing import Misfit, describe, lengths, problems
+from alumnisync.describing import Misfit, describe, lengths, problems, warnings
 from alumnisync.engine.context import Context, End
 from alumnisync.engine.lease import Lease, is_dead
 from alumnisync.engine.plan import Planner
@@ -32,6 +32,8 @@ def open_run(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Context:
         described = {side: end.described for side, end in ends.items()}
         if found := problems(rules, described):
             raise Misfit("\n".join(found))
+        for sentence in warnings(rules, described):
+            say(sentence)
         claim([end.cursor for end in ends.values()], lease, say)
     except BaseException:
         for end in ends.values():

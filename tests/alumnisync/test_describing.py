@@ -156,6 +156,17 @@ def test_options_of_a_field_without_a_list_are_not_judged() -> None:
     assert warnings(said, {Side.LEFT: USER, Side.RIGHT: CONTACT}) == []
 
 
+def test_a_field_that_nobody_was_seen_to_have_is_a_warning_where_no_list_is_published() -> None:
+    said = rules(pair("emial", "Email"))
+    open_ended = replace(USER, fields_known=False)
+    assert told(said, left=open_ended) == []
+    assert warnings(said, {Side.LEFT: open_ended, Side.RIGHT: CONTACT}) == [
+        "User on the left: none of those looked at has a field “emial”; did you mean “email”?"
+    ]
+    nobody = replace(open_ended, fields=())
+    assert warnings(said, {Side.LEFT: nobody, Side.RIGHT: CONTACT}) == []
+
+
 def test_lengths_are_taken_where_the_system_says_them() -> None:
     said = rules(pair(), pair("addresses[Home].city", "City"))
     assert lengths(said, {Side.LEFT: USER, Side.RIGHT: CONTACT}) == {
