@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from alumnisync.engine.context import Context
+from alumnisync.engine.identity import BY_PERSON
 from alumnisync.engine.newcomers import Newcomers
 from alumnisync.engine.plan import FROZEN, Held, Person
 from alumnisync.engine.questions import Questions
@@ -23,6 +24,11 @@ from mappings.rules import Side
 PAUSED = (
     "This field keeps being changed back: we wrote it back and forth twice within 7 days. "
     "Find out which system does it."
+)
+
+NAMES_ANOTHER = (
+    "The field for the other side's id names somebody else than the person this record is linked with. "
+    "Find out who it is, and correct the field there."
 )
 
 State = ChangeRecord.State
@@ -84,9 +90,12 @@ class Chunk:
         if settles or link.state == Link.State.PROPOSED:
             self.sheet.settle(link, settles)
         for side in SIDES:
-            stamp = self.ctx.planner.stamp(side, held[side], records[side.other].remote_id)
-            if stamp:
+            other_id = records[side.other].remote_id
+            if stamp := self.ctx.planner.stamp(side, held[side], other_id):
                 self._add_stamp(link, side, records, stamp)
+            elif link.rule != BY_PERSON and self.ctx.planner.names_another(side, held[side], other_id):
+                retry = Retry(reason=NAMES_ANOTHER, waits=True)
+                self.sheet.write(ChangeRecord.Kind.STAMP, link, side, records[side], records[side.other], retry)
 
     def _note(self, link: Link, records: Records, unit: str, outcome: Outcome) -> dict[str, Any]:
         """Write down what becomes of a unit; the bases that move without a line of their own."""

@@ -84,8 +84,9 @@ def _claim(cursor: Cursor, lease: Lease) -> SyncRun | None:
 
 
 def release(lease: Lease) -> None:
-    """Let other syncs work with the records again."""
-    Cursor.objects.filter(lease_owner=lease.owner).update(lease_owner="")
+    """Let other syncs work with the records again; who lost the lease has nothing to let go."""
+    if SyncRun.objects.filter(pk=lease.run.pk, lease_owner=lease.owner).exists():
+        Cursor.objects.filter(lease_owner=lease.owner).update(lease_owner="")
 
 
 def match_reader(ctx: Context) -> Callable[[Side, str], Callable[[Any], str | None]]:

@@ -106,6 +106,12 @@ class Planner:
             return None
         return FieldWrite("", path, now, other_id, other_id, STAMP)
 
+    def names_another(self, on: Side, held: Held, other_id: str) -> bool:
+        """Whether the key field there holds the id of somebody else: it is never stamped over."""
+        path = self.rules.sides[on].key_field
+        now = paths.get(held.values, path) if path else MISSING
+        return now not in (MISSING, None) and str(now).strip() not in ("", other_id)
+
     def unit_of(self, pair: str) -> str:
         """The unit a pair is decided in."""
         return self.translators[pair].pair.group or pair

@@ -316,6 +316,19 @@ def test_the_replaced_value_goes_where_it_is_kept() -> None:
     assert world.run()["updated"]["right"] == 0
 
 
+def test_a_key_that_comes_to_name_somebody_else_is_told_until_it_is_mended() -> None:
+    world = World()
+    left, right = world.pair_up()
+    world.go()
+    world.right.alter("person", right, {"left_id": "somebody-else"})
+    for _ in range(2):
+        done = world.run()
+        assert (done["set_aside"], done["stamped"]["right"]) == (1, 0)
+    assert "names somebody else" in ChangeRecord.objects.get(state="set_aside").reason
+    world.right.alter("person", right, {"left_id": left})
+    assert world.run()["set_aside"] == 0
+
+
 def test_a_key_that_holds_another_id_is_never_stamped_over() -> None:
     world, left, right = paired()
     assert world.right.values("person", right)["left_id"] == left
