@@ -17,15 +17,17 @@ class FaultyRun(Exception):
 
 
 def report(error: Exception, doing: str) -> str:
-    """Log a bug; a sentence for people with its reference, which is the same each time it strikes.
+    """Log a bug; a sentence for people with its reference. doing: for the log, such as "while sending"."""
+    return FAULT.format(reference_of(error, doing))
 
-    doing: what was being done, for the log: "while sending"
-    """
+
+def reference_of(error: Exception, doing: str) -> str:
+    """Log a bug; its reference is the same each time it strikes."""
     place = [(frame.filename, frame.lineno) for frame in extract_tb(error.__traceback__)]
     reference = blake2b(repr((type(error), place)).encode(), digest_size=4).hexdigest()
     trace = "".join(format_tb(error.__traceback__))
     logger.error("Fault %s: %s %s\n%s", reference, type(error).__name__, doing, trace)
-    return FAULT.format(reference)
+    return reference
 
 
 def is_fault(reason: str) -> bool:

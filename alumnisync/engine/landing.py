@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
-from traceback import extract_tb, format_tb
 from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 
+from alumnisync.engine.faults import FAULTS_IN_A_ROW, reference_of
 from connectors import bulk
 from connectors.models import Cursor, RemoteRecord
 from connectors.packing import fingerprint
 from connectors.records import Page, Record, Temporary, Values
 from mappings.paths import root
 
-logger = logging.getLogger(__name__)
-
-FAULTS_IN_A_ROW = 5
 LONGEST_TEXT = 255
 BLANKS: tuple[Any, ...] = (None, "", [], {})
 # What a deletion or a record that can't be read says nothing about.
@@ -90,7 +86,7 @@ class Landing:
             self._faults += 1
             if self._faults >= FAULTS_IN_A_ROW:
                 raise
-            row.problem = FAULT.format(report(error))
+            row.problem = FAULT.format(reference_of(error, "while a record was taken in"))
         return row
 
     def _fill(self, row: RemoteRecord, record: Record) -> str:
@@ -232,12 +228,3 @@ def in_utc(time: datetime | None) -> datetime | None:
     if time is not None and time.tzinfo is None:
         raise ValueError("A record's time has no zone.")
     return None if time is None else time.astimezone(UTC)
-
-
-def report(error: Exception) -> str:
-    """Log a bug without its text, which may hold people's data; a reference to it, the same each time."""
-    place = [(frame.filename, frame.lineno) for frame in extract_tb(error.__traceback__)]
-    reference = blake2b(repr((type(error), place)).encode(), digest_size=4).hexdigest()
-    trace = "".join(format_tb(error.__traceback__))
-    logger.error("Fault %s: %s while a record was taken in\n%s", reference, type(error).__name__, trace)
-    return reference

@@ -145,17 +145,11 @@ class _Matching:
     def _store_questions(self, knots: Iterable[Knot], found: Neighbourhood, fresh: Set[int], start: Set[int]) -> None:
         """Ask; a question that still holds stays the same row, one that doesn't is closed."""
         rows = {one.row.record_id: one for one in found.questions if one.row.state != Match.State.CLOSED}
-        asked: dict[int, Knot] = {}
-        for knot in knots:
-            open_ = [pk for pk in knot.waiting if pk in rows and rows[pk].row.state == Match.State.OPEN]
-            asked[min(open_ or knot.waiting & start or knot.waiting)] = knot
-        kept = {pk for pk in asked if pk in rows and rows[pk].row.state == Match.State.OPEN}
-        over = [
-            one.row.pk
-            for pk, one in rows.items()
-            if pk not in kept and (pk in asked or (one.row.state == Match.State.OPEN and pk in fresh))
-        ]
-        _close(over + [one.row.pk for one in found.lapsed()])
+        opened = {pk for pk, one in rows.items() if one.row.state == Match.State.OPEN}
+        asked = {_spokesman(knot.waiting, opened, start): knot for knot in knots}
+        kept = asked.keys() & opened
+        over = (asked.keys() & rows.keys() | opened & fresh) - kept
+        _close([rows[pk].row.pk for pk in over] + [one.row.pk for one in found.lapsed()])
         _reword([(rows[pk], asked[pk]) for pk in sorted(kept)])
         sides = {pk: self.sides[found.records[pk].cursor_id] for pk in asked}
         _ask(self.run, {pk: knot for pk, knot in asked.items() if pk not in kept}, sides)
@@ -164,24 +158,30 @@ class _Matching:
         return record.pk in self.settled or not self.in_scope(self.sides[record.cursor_id], record)
 
 
+def _spokesman(waiting: Set[int], opened: Set[int], start: Set[int]) -> int:
+    """The record that a question is kept with: the one it stands with already, else one of those looked at."""
+    return min(waiting & opened or waiting & start or waiting)
+
+
 def _store_links(run: SyncRun, decision: Decision, found: Neighbourhood, fresh: Set[int]) -> None:
     """Propose the links; a proposal that still holds is kept, for conflicts and decisions hang on it."""
     wanted = {frozenset((one.left, one.right)): one for one in decision.links}
     kept = {members: link for link, members in found.proposals.items() if members in wanted}
-    taken = {pk for members in wanted for pk in members}.union(*(knot.waiting for knot in decision.knots))
+    taken = set().union(*wanted, *(knot.waiting for knot in decision.knots))
+    others = {link: members for link, members in found.proposals.items() if members not in wanted}
     # A proposal of one record belongs to a planned create: it goes once the record is anything else.
-    stale = [
-        link.pk
-        for link, members in found.proposals.items()
-        if members not in wanted and members & (taken if len(members) == 1 else fresh)
-    ]
+    stale = [link.pk for link, members in others.items() if members & (taken if len(members) == 1 else fresh)]
     if stale:
         _withdraw(run, stale, taken)
-    renamed = [link for members, link in kept.items() if link.rule != wanted[members].rule]
-    for link in renamed:
-        link.rule = wanted[frozenset(found.proposals[link])].rule
-    bulk.update(renamed, ["rule"])
+    _rename({link: wanted[members].rule for members, link in kept.items()})
     _propose(run.sync, [pairing for members, pairing in wanted.items() if members not in kept])
+
+
+def _rename(rules: Mapping[Link, str]) -> None:
+    renamed = [link for link, rule in rules.items() if link.rule != rule]
+    for link in renamed:
+        link.rule = rules[link]
+    bulk.update(renamed, ["rule"])
 
 
 def _withdraw(run: SyncRun, proposals: Sequence[int], taken: Set[int]) -> None:

@@ -68,24 +68,24 @@ def finish_approved(run: SyncRun, *, say: Callable[[str], None] = logger.info) -
     """Carry out a run that a person approved, exactly as it was shown. Raises Busy and Refused."""
     if run.approved_at is None:
         raise Refused(f"Run {run.pk} was not approved.")
-    _refuse_unless_live(run.sync)
+    _refuse_unless_live(run.sync, "The approval is kept: the first run once it is live carries it out.")
     _clear_dead(run.sync, say)
     return _work(run, _carry_out, say)
 
 
 def _version_for(sync: Sync, *, preview: bool) -> MappingVersion:
     if not preview:
-        _refuse_unless_live(sync)
+        _refuse_unless_live(sync, "Set it to live, or ask for a preview.")
     version = newest_version(sync) if sync.state == Sync.State.DRAFT else current_version(sync)
     if version is None:
         raise Refused(f"The sync {sync} has no rules yet. Load a setup file for it.")
     return version
 
 
-def _refuse_unless_live(sync: Sync) -> None:
+def _refuse_unless_live(sync: Sync, advice: str) -> None:
     if sync.state != Sync.State.LIVE:
         word = "paused" if sync.state == Sync.State.PAUSED else "a draft"
-        raise Refused(f"The sync {sync} is {word}. Set it to live, or ask for a preview.")
+        raise Refused(f"The sync {sync} is {word}. {advice}")
 
 
 def _clear_dead(sync: Sync, say: Callable[[str], None]) -> None:
@@ -103,7 +103,7 @@ def _clear_dead(sync: Sync, say: Callable[[str], None]) -> None:
 def _approved_and_unfinished(sync: Sync) -> SyncRun | None:
     """The sync's last run, if a person approved it and it did not come to its end, while its rules are in force."""
     last = sync.runs.select_related("version").order_by("-pk").first()
-    if last is None or last.approved_at is None or sync.state == Sync.State.PAUSED:
+    if last is None or last.approved_at is None or sync.state != Sync.State.LIVE:
         return None
     is_in_force = last.version.state != MappingVersion.State.RETIRED
     return last if is_in_force and last.state in (State.QUEUED, State.FAILED) else None

@@ -303,7 +303,7 @@ def test_what_is_approved_of_a_sync_that_is_not_live_waits_until_it_is(state: st
     Sync.objects.update(state=state)
     code, _, err = told(world, f"--approve={held['run']}")
     assert (code, world.writes()) == (2, 0)
-    assert "Set it to live" in err
+    assert "The approval is kept" in err
     Sync.objects.update(state="live")
     code, did = answer(world)
     assert (code, did["run"], did["stamped"]["right"]) == (0, held["run"], 1)
