@@ -6,9 +6,10 @@ unfinished is closed and written anew from present values, in the transaction th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from alumnisync.engine import points
@@ -27,7 +28,7 @@ from mappings.rules import Create, Side
 def draft(ctx: Context, upto: Mapping[Side, int]) -> None:
     """Store the plan of `ctx.run` for all changes up to these change numbers."""
     _propose_creates(ctx, upto)
-    _set_aside_unreadable(ctx)
+    _set_aside_loose(ctx, upto)
     people = sorted(_links_to_plan(ctx, upto))
     for ids in chunks(people):
         with transaction.atomic():
@@ -76,24 +77,46 @@ def _links_to_plan(ctx: Context, upto: Mapping[Side, int]) -> set[int]:
     return links
 
 
-def _set_aside_unreadable(ctx: Context) -> None:
-    """Records that could not be decoded are set aside alone, with what was said of them."""
+def _set_aside_loose(ctx: Context, upto: Mapping[Side, int]) -> None:
+    """Records without a link that could not be read or judged are set aside alone, with what was said of them."""
     loose = ChangeRecord.objects.filter(run__sync=ctx.sync, link=None, state__in=ChangeRecord.UNFINISHED)
-    loose.exclude(run=ctx.run).exclude(state=ChangeRecord.State.SENDING).update(state=ChangeRecord.State.CLOSED)
+    loose = loose.exclude(run=ctx.run).exclude(state=ChangeRecord.State.SENDING)
+    former = set(loose.exclude(record=None).values_list("record", flat=True))
+    loose.update(state=ChangeRecord.State.CLOSED)
     for side in SIDES:
-        unreadable = RemoteRecord.objects.filter(cursor=ctx.ends[side].cursor, gone_at=None).exclude(problem="")
-        for records in chunks(unreadable.iterator(CHUNK)):
-            ChangeRecord.objects.bulk_create(
-                ChangeRecord(
-                    run=ctx.run,
-                    kind=ChangeRecord.Kind.UPDATE,
-                    side=side,
-                    record=record,
-                    state=ChangeRecord.State.SET_ASIDE,
-                    reason=record.problem,
-                )
-                for record in records
+        there = RemoteRecord.objects.filter(cursor=ctx.ends[side].cursor, gone_at=None)
+        unreadable = there.exclude(problem="").iterator(CHUNK)
+        _set_aside(ctx, side, ((record, record.problem) for record in unreadable))
+        if ctx.rules.sides[side].scope:
+            _set_aside(ctx, side, _unjudged(ctx, side, there, former, upto))
+
+
+def _unjudged(
+    ctx: Context, side: Side, there: QuerySet[RemoteRecord], former: set[int], upto: Mapping[Side, int]
+) -> Iterator[tuple[RemoteRecord, str]]:
+    """Records of which can't be told whether they take part; linked ones are looked at with their link."""
+    changed = Q(change_no__gt=planned_to(ctx)[side], change_no__lte=upto[side])
+    members = Member.objects.filter(sync=ctx.sync, side=side, record=OuterRef("pk"))
+    records = there.filter(changed | Q(pk__in=former), problem="").exclude(Exists(members))
+    for record in records.order_by("pk").iterator(CHUNK):
+        if problem := ctx.scope_problem(side, record):
+            yield record, problem
+
+
+def _set_aside(ctx: Context, side: Side, found: Iterable[tuple[RemoteRecord, str]]) -> None:
+    for rows in chunks(found):
+        ChangeRecord.objects.bulk_create(
+            ChangeRecord(
+                run=ctx.run,
+                kind=ChangeRecord.Kind.UPDATE,
+                side=side,
+                record=record,
+                state=ChangeRecord.State.SET_ASIDE,
+                reason=reason,
             )
+            for record, reason in rows
+        )
+        ctx.beat()
 
 
 def _propose_creates(ctx: Context, upto: Mapping[Side, int]) -> None:

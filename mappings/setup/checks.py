@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
+from mappings.kinds import refuse_crossing
 from mappings.rules import ConflictRule, FirstMeeting, Unmapped
 from mappings.setup.contents import Contents, Plain, pair_key
 from mappings.setup.pairs import SIDES, ReadPair
@@ -23,6 +24,7 @@ def check_sync(sync: ReadSync) -> None:
         _check_one_way(pair)
         _check_first_meeting(pair)
         _check_map_defaults(pair, sync.setup.contents.value_maps)
+        _check_map_pairs(pair, sync.setup.contents.value_maps)
     _check_pairs_once(sync.pairs)
     for side in SIDES:
         _check_targets(sync, side)
@@ -80,6 +82,14 @@ def _check_map_defaults(pair: ReadPair, value_maps: Mapping[str, Plain]) -> None
     for side in pair.receivers():
         if side not in settings["default"]:
             pair.section.mistake("value_map", f"value map “{name}” has no default for {side}, where this pair writes.")
+
+
+def _check_map_pairs(pair: ReadPair, value_maps: Mapping[str, Plain]) -> None:
+    settings = value_maps.get(pair.plain["value_map"])
+    try:
+        refuse_crossing((str(left), str(right)) for left, right in (settings or {}).get("pairs", ()))
+    except ValueError as error:
+        pair.section.mistake("value_map", str(error))
 
 
 def _check_pairs_once(pairs: list[ReadPair]) -> None:

@@ -316,6 +316,19 @@ def test_the_replaced_value_goes_where_it_is_kept() -> None:
     assert world.run()["updated"]["right"] == 0
 
 
+def test_who_can_t_be_judged_is_set_aside_until_they_can() -> None:
+    world = World(left={"scope": "record['zip'] > 3"}, right={"create": "automatic"})
+    left = world.left.put("person", {"first": "Mary", "last": "Somerville", "email": "m@example.org", "zip": ""})
+    world.go()
+    for _ in range(2):
+        assert world.run()["set_aside"] == 1
+    assert "can't be told" in ChangeRecord.objects.get(state="set_aside").reason
+    assert world.right.live("person") == {}
+    world.left.alter("person", left, {"zip": 4})
+    done = world.run()
+    assert (done["set_aside"], done["created"]["right"]) == (0, 1)
+
+
 def test_a_key_that_comes_to_name_somebody_else_is_told_until_it_is_mended() -> None:
     world = World()
     left, right = world.pair_up()

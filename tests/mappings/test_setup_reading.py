@@ -279,6 +279,9 @@ MISTAKES = [
     ("unmapped: set_aside,", "default: {right: x},", "line 33: “default” is used only with “unmapped: use_default”."),
     ("unmapped: set_aside,", "unmapped: use_default, default: {right: x},",
      "line 30: value map “status” has no default for left, where this pair writes."),
+    ("[lost, ", "[active, Lost], [lost, Lost], [lost, ",
+     "line 30: The drop-down pairs name “active” and “Lost” as a pair, and each of the two in other pairs as well; it "
+     "can't be told which options mean the same. Keep one of the two in this pair only."),
     ("[active, Active]", "[active]", "line 33: “['active']” is not a pair of options; write it like [left, right]."),
     ("unmapped: set_aside,", "unmaped: pass,",
      "line 33: “unmaped” is not a setting of a value map; did you mean “unmapped”?"),
