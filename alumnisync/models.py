@@ -51,6 +51,8 @@ class SyncRun(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.RUN)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     created_at = models.DateTimeField(auto_now_add=True)
+    requested_by = models.CharField(max_length=150, blank=True, help_text="Who started it; empty: its schedule.")
+    progress = models.JSONField(default=list, blank=True, help_text="What it said on its way, a sentence each.")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     lease_owner = models.CharField(max_length=200, blank=True)
@@ -63,13 +65,41 @@ class SyncRun(models.Model):
     reason = models.TextField(blank=True, help_text="Why it failed, was rejected or stopped, in words.")
 
     class Meta:
+        verbose_name = "run"
+        verbose_name_plural = "runs"
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["sync"], condition=models.Q(state="running"), name="one_live_run_per_sync")
         ]
+        permissions = [
+            ("preview_syncrun", "Can start a preview"),
+            ("start_syncrun", "Can start a run"),
+            ("approve_syncrun", "Can approve or reject a run"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sync} #{self.pk}"
+
+
+class Alarm(models.Model):
+    """What a sync's recipients were last told, so that they are told once and not every night."""
+
+    class State(models.TextChoices):
+        FINE = "fine"
+        FAILED = "failed"
+        HELD = "held"
+
+    sync = models.OneToOneField(Sync, on_delete=models.CASCADE, related_name="alarm")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.FINE)
+    what = models.CharField(max_length=64, blank=True, help_text="Digest of the reasons that were told.")
+    run = models.ForeignKey(SyncRun, null=True, on_delete=models.SET_NULL, related_name="+")
+    told_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["sync"]
+
+    def __str__(self) -> str:
+        return f"{self.sync}: {self.state}"
 
 
 class Link(models.Model):
@@ -86,6 +116,8 @@ class Link(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = "linked person"
+        verbose_name_plural = "linked people"
         ordering = ["sync", "id"]
         indexes = [models.Index(fields=["sync", "state"], name="links_of_a_sync")]
 
@@ -102,6 +134,8 @@ class Member(models.Model):
     record = models.ForeignKey(RemoteRecord, on_delete=models.PROTECT, related_name="memberships")
 
     class Meta:
+        verbose_name = "linked record"
+        verbose_name_plural = "linked records"
         ordering = ["link", "side", "id"]
         constraints = [models.UniqueConstraint(fields=["sync", "side", "record"], name="a_record_is_one_person")]
 
@@ -166,6 +200,8 @@ class ChangeRecord(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "change"
+        verbose_name_plural = "changes"
         ordering = ["run", "id"]
         indexes = [
             models.Index(fields=["run", "state", "kind"], name="changes_of_a_run"),
@@ -195,6 +231,8 @@ class FieldChange(models.Model):
     urgent = models.BooleanField(default=False, help_text="No safety limit may hold it.")
 
     class Meta:
+        verbose_name = "field of a change"
+        verbose_name_plural = "fields of changes"
         ordering = ["change", "id"]
 
     def __str__(self) -> str:
@@ -236,6 +274,8 @@ class Conflict(Question):
     """Both sides changed a field (or group)."""
 
     class Meta(Question.Meta):
+        verbose_name = "both changed"
+        verbose_name_plural = "both changed"
         constraints = [
             models.UniqueConstraint(
                 fields=["link", "unit"], condition=~models.Q(state="closed"), name="one_conflict_per_unit"
@@ -250,6 +290,8 @@ class Review(Question):
     blanks = models.BooleanField(default=False, help_text="The other side lost its value.")
 
     class Meta(Question.Meta):
+        verbose_name = "to review"
+        verbose_name_plural = "to review"
         constraints = [
             models.UniqueConstraint(
                 fields=["link", "unit"], condition=~models.Q(state="closed"), name="one_review_per_unit"
@@ -277,11 +319,13 @@ class Match(models.Model):
     chosen = models.ForeignKey(RemoteRecord, null=True, on_delete=models.SET_NULL, related_name="+")
     decided_by = models.CharField(max_length=150, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
+    comment = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["id"]
-        verbose_name_plural = "matches"
+        verbose_name = "possible match"
+        verbose_name_plural = "possible matches"
         constraints = [
             models.UniqueConstraint(
                 fields=["sync", "side", "record"], condition=~models.Q(state="closed"), name="one_match_per_record"

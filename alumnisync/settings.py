@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import environ
+from django.templatetags.static import static
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -38,7 +39,11 @@ DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 INSTALLED_APPS = [
+    # The theme's parts come before what they dress.
     "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -132,7 +137,29 @@ LOGGING = {
     },
 }
 
-UNFOLD = {"SITE_TITLE": "AlumniSync", "SITE_HEADER": "AlumniSync"}
+UNFOLD = {
+    "SITE_TITLE": "AlumniSync",
+    "SITE_HEADER": "AlumniSync",
+    "SITE_SYMBOL": "sync_alt",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("alumnisync/alumnisync.css")],
+    "SCRIPTS": [lambda request: static("alumnisync/alumnisync.js")],
+    "SIDEBAR": {"navigation": "alumnisync.navigation.navigation"},
+    "DASHBOARD_CALLBACK": "alumnisync.dashboard.dashboard",
+    "GLOBAL_CALLBACK": "alumnisync.navigation.frame",
+    "ENVIRONMENT": "alumnisync.navigation.environment",
+}
+
+# The address people reach the admin under: links in mail begin with it.
+SITE_URL = env.str("SITE_URL", default="").rstrip("/")
+if SITE_URL:
+    CSRF_TRUSTED_ORIGINS = [SITE_URL]
+# `manage.py demo` sets this: every page then says that its people are invented.
+DEMO = env.bool("ALUMNISYNC_DEMO", default=False)
+# The field pairs of a large sync are one form: each has about twenty settings.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000
 
 # Fernet keys: the first encrypts, all decrypt.
 ALUMNISYNC_ENCRYPTION_KEYS = env.list("ALUMNISYNC_ENCRYPTION_KEYS", default=[])

@@ -69,6 +69,14 @@ class Connector(ABC):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
+    @classmethod
+    def page_of(cls, settings: Mapping[str, Any], object_type: str, record_id: str) -> str:
+        """Where a person can open a record in a browser; "" where that is not known.
+
+        settings: the connection's, without its secrets
+        """
+        return ""
+
     @property
     def concurrency(self) -> int:
         """How many calls may be under way at once."""

@@ -49,6 +49,25 @@ def setting_defaults(kind: type[Connector]) -> dict[str, Any]:
     }
 
 
+class KnownObjectType(models.Model):
+    """A kind of record as its system last described it, so that screens need not ask again."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="known_object_types")
+    name = models.CharField(max_length=200)
+    label = models.CharField(max_length=255, blank=True)
+    described = PackedField(default=dict, editable=False, help_text="Fields and abilities; empty: only its name.")
+    described_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "kind of record"
+        verbose_name_plural = "kinds of record"
+        ordering = ["connection", "label", "name"]
+        constraints = [models.UniqueConstraint(fields=["connection", "name"], name="known_object_types_are_there_once")]
+
+    def __str__(self) -> str:
+        return self.label or self.name
+
+
 class Cursor(models.Model):
     """How far polling of one object type of a connection got, and the last change number given there."""
 
@@ -96,6 +115,8 @@ class RemoteRecord(models.Model):
     landed_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "record"
+        verbose_name_plural = "records"
         ordering = ["cursor", "remote_id"]
         constraints = [models.UniqueConstraint(fields=["cursor", "remote_id"], name="one_row_per_record")]
         indexes = [models.Index(fields=["cursor", "change_no"], name="changes_in_order")]
@@ -120,6 +141,8 @@ class FeedRow(models.Model):
     acknowledged_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "feed row"
+        verbose_name_plural = "feed rows"
         ordering = ["cursor", "id"]
         constraints = [models.UniqueConstraint(fields=["cursor", "change_id"], name="one_row_per_change")]
         indexes = [models.Index(fields=["cursor", "remote_id"], name="rows_of_a_person")]
@@ -138,6 +161,8 @@ class SeenField(models.Model):
     first_seen_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "field seen"
+        verbose_name_plural = "fields seen"
         ordering = ["cursor", "name"]
         constraints = [models.UniqueConstraint(fields=["cursor", "name"], name="one_row_per_seen_field")]
 

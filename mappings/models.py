@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from enum import StrEnum
 
 from django.db import models
+from django.utils import timezone
 from django_countries.fields import CountryField
 
 from connectors.models import Connection
@@ -14,6 +16,11 @@ from mappings.rules import Side
 
 def choices(words: type[StrEnum]) -> list[tuple[str, str]]:
     return [(word.value, word.value.replace("_", " ")) for word in words]
+
+
+def new_stable_id() -> str:
+    # Without the letters and digits that people confuse, and none that a spreadsheet takes for a number.
+    return "p" + "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz") for _ in range(9))
 
 
 class Sync(models.Model):
@@ -31,10 +38,18 @@ class Sync(models.Model):
     alerts = models.JSONField(default=list, blank=True, help_text="Who gets mail when something needs a person.")
     tolerance = models.PositiveIntegerField(default=0, help_text="How many set-aside records are nothing unusual.")
     guards = models.JSONField(default=dict, blank=True, help_text="Safety limits that differ from the defaults.")
+    next_run_at = models.DateTimeField(null=True, blank=True, help_text="When the schedule starts it next.")
+    next_run_of = models.CharField(
+        max_length=200,
+        blank=True,
+        editable=False,
+        help_text="The schedule and zone that this time was worked out from.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["name"]
+        permissions = [("activate_sync", "Can switch syncs on and off and put rules in force")]
 
     def __str__(self) -> str:
         return self.name
@@ -59,10 +74,18 @@ class MappingVersion(models.Model):
     pilot = models.JSONField(default=list, blank=True, help_text="Record ids that take part; empty: everybody.")
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150, blank=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+    changed_by = models.CharField(max_length=150, blank=True)
+    edit = models.PositiveIntegerField(default=0, help_text="How often a draft was saved; tells who saves an old page.")
+    shown_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a run first planned by it; it is not edited any more."
+    )
     approved_at = models.DateTimeField(null=True, blank=True, help_text="When a preview of it was first approved.")
     approved_by = models.CharField(max_length=150, blank=True)
 
     class Meta:
+        verbose_name = "version"
+        verbose_name_plural = "versions"
         ordering = ["sync", "-number"]
         constraints = [
             models.UniqueConstraint(fields=["sync", "number"], name="versions_are_numbered"),
@@ -91,6 +114,8 @@ class SyncSide(models.Model):
     several = models.BooleanField(default=False, help_text="A person may have several records here.")
 
     class Meta:
+        verbose_name = "side of a sync"
+        verbose_name_plural = "sides of syncs"
         ordering = ["version", "side"]
         constraints = [models.UniqueConstraint(fields=["version", "side"], name="two_sides_per_version")]
 
@@ -108,6 +133,8 @@ class ValueMap(models.Model):
     defaults = models.JSONField(default=dict, blank=True, help_text="Side → the option used for unmapped ones.")
 
     class Meta:
+        verbose_name = "drop-down pairs"
+        verbose_name_plural = "drop-down pairs"
         ordering = ["version", "name"]
         constraints = [models.UniqueConstraint(fields=["version", "name"], name="value_maps_have_names")]
 
@@ -120,6 +147,9 @@ class FieldMapping(models.Model):
 
     version = models.ForeignKey(MappingVersion, on_delete=models.CASCADE, related_name="field_mappings")
     position = models.PositiveIntegerField(default=0)
+    stable_id = models.CharField(
+        max_length=12, default=new_stable_id, help_text="What the pair is known by in spreadsheets, in every version."
+    )
     left = models.CharField(max_length=255)
     right = models.CharField(max_length=255)
     kind = models.CharField(max_length=20, default="text")
@@ -146,6 +176,8 @@ class FieldMapping(models.Model):
     write_right = models.TextField(blank=True)
 
     class Meta:
+        verbose_name = "field pair"
+        verbose_name_plural = "field pairs"
         ordering = ["version", "position", "id"]
         constraints = [models.UniqueConstraint(fields=["version", "left", "right"], name="a_pair_is_there_once")]
 

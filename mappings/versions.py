@@ -24,7 +24,7 @@ from mappings.rules import (
     ValuePairs,
     Word,
 )
-from mappings.setup.contents import Plain, contents_of, pair_key, store
+from mappings.setup.contents import Contents, Plain, pair_key, restore, store
 
 Lengths = Mapping[Side, Mapping[str, int]]
 """Side → path → how many characters the field takes there."""
@@ -53,13 +53,45 @@ def newest_version(sync: Sync) -> MappingVersion | None:
     return sync.versions.exclude(state=MappingVersion.State.RETIRED).order_by("-number").first()
 
 
+class Outdated(Exception):
+    """Somebody else saved meanwhile. The text is for people."""
+
+
+def draft_of(sync: Sync) -> MappingVersion | None:
+    """The draft that people work on: the newest that is not in force yet."""
+    return sync.versions.filter(state=MappingVersion.State.DRAFT).order_by("-number").first()
+
+
 @transaction.atomic
-def new_draft(sync: Sync, *, by: str = "") -> MappingVersion:
-    """A draft to change, copied from the version in force. Raises ValueError where there is none."""
-    active = sync.active_version()
-    if active is None:
-        raise ValueError(f"Sync {sync.name} has no active version to copy.")
-    return store(sync, contents_of(active), by=by)
+def revise(
+    sync: Sync,
+    contents: Contents,
+    *,
+    by: str,
+    based_on: tuple[int, int] | None = None,
+    stable_ids: Mapping[str, str] | None = None,
+) -> MappingVersion:
+    """Keeps changed rules in the sync's draft, or in a new one, where they do nothing until they are put in force.
+
+    based_on: number and edit of the version that the change began from. Raises Outdated where it is another by now.
+    stable_ids: pair → the id that spreadsheets know it by, where it is not the one it always had
+    """
+    sync = Sync.objects.select_for_update().get(pk=sync.pk)
+    newest = newest_version(sync)
+    if based_on is not None and newest is not None and (newest.number, newest.edit) != based_on:
+        who = newest.changed_by or newest.created_by or "Somebody else"
+        raise Outdated(
+            f"{who} saved these rules while you were working on them, so yours were not saved. "
+            "Open the page again in another window, and take your changes over."
+        )
+    draft = draft_of(sync)
+    # A draft that a preview shows stays as it was shown: approving must carry out exactly that.
+    if draft is not None and draft.shown_at is None:
+        restore(draft, contents, by=by, stable_ids=stable_ids)
+        return draft
+    drafts = sync.versions.filter(state=MappingVersion.State.DRAFT)
+    drafts.update(state=MappingVersion.State.RETIRED)
+    return store(sync, contents, by=by, stable_ids=stable_ids)
 
 
 @transaction.atomic

@@ -17,6 +17,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from alumnisync.models import (
+    Alarm,
     ChangeRecord,
     Conflict,
     FieldChange,
@@ -28,7 +29,7 @@ from alumnisync.models import (
     Review,
     SyncRun,
 )
-from connectors.models import Connection, Cursor, FeedRow, RemoteRecord, SeenField
+from connectors.models import Connection, Cursor, FeedRow, KnownObjectType, RemoteRecord, SeenField
 from mappings.models import FieldMapping, MappingVersion, Sync, SyncSide, ValueMap
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +67,7 @@ def make_rows(name: str) -> None:
     connection.secrets = {"api_key": SECRET}
     connection.save()
     cursor = Cursor.objects.create(connection=connection, object_type="person")
+    KnownObjectType.objects.create(connection=connection, name="person", described_at=now)
     record = RemoteRecord.objects.create(
         cursor=cursor,
         remote_id=name,
@@ -87,6 +89,7 @@ def make_rows(name: str) -> None:
 def make_engine_rows(run: SyncRun, record: RemoteRecord) -> None:
     sync = run.sync
     link = Link.objects.create(sync=sync)
+    Alarm.objects.create(sync=sync, run=run)
     Progress.objects.create(sync=sync, side="left")
     Member.objects.create(link=link, sync=sync, side="left", record=record)
     MatchKey.objects.create(sync=sync, side="left", rule="email", digest=b"x" * 16, record=record)

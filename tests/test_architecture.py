@@ -55,7 +55,7 @@ REQUIRED = {
 OPTIONAL = {"templates"}
 LONGEST = 500
 # Where somebody comes in from outside: a browser, a command line, another program.
-ENTRANCES = ("admin", "command", "dashboard", "forms", "management", "settings", "urls", "views", "wsgi")
+ENTRANCES = ("admin", "command", "dashboard", "forms", "management", "navigation", "settings", "urls", "views", "wsgi")
 FROM_OUTSIDE = ("django.contrib.admin", "django.core.management", "django.http", "django.shortcuts", "unfold")
 
 

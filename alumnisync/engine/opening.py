@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from django.utils import timezone
+
 from alumnisync.describing import Misfit, describe, lengths, problems, warnings
 from alumnisync.engine.context import Context, End
 from alumnisync.engine.lease import Lease, is_dead
@@ -14,7 +16,7 @@ from alumnisync.engine.units import SIDES
 from alumnisync.models import SyncRun
 from connectors.checking import verify
 from connectors.models import Cursor
-from mappings.models import SyncSide
+from mappings.models import MappingVersion, SyncSide
 from mappings.rules import Side
 from mappings.versions import rules_of
 
@@ -40,6 +42,8 @@ def open_run(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Context:
             end.connector.close()
         raise
     rules = rules_of(run.version, lengths(rules, described))
+    # From now on somebody may have seen what these rules do: they are not edited any more.
+    MappingVersion.objects.filter(pk=run.version_id, shown_at=None).update(shown_at=timezone.now())
     planner = Planner(rules, approved_with_preview=run.version.approved_at is None)
     return Context(run, rules, planner, ends, lease, say)
 

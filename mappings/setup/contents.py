@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import models
 from django.db.models import Max
+from django.utils import timezone
 
 from connectors.models import Connection
-from mappings.models import FieldMapping, MappingVersion, Sync, SyncSide, ValueMap
+from mappings.models import FieldMapping, MappingVersion, Sync, SyncSide, ValueMap, new_stable_id
 
 Plain = dict[str, Any]
 
@@ -115,15 +116,47 @@ def _map_name(row: FieldMapping) -> str:
     return row.value_map.name if row.value_map else ""
 
 
-def store(sync: Sync, contents: Contents, *, by: str = "") -> MappingVersion:
-    """A new draft version of the sync with these contents. Call it inside a transaction."""
+def store(
+    sync: Sync, contents: Contents, *, by: str = "", stable_ids: Mapping[str, str] | None = None
+) -> MappingVersion:
+    """A new draft version of the sync with these contents. Call it inside a transaction.
+
+    stable_ids: pair → the id that spreadsheets know it by, where it is not the one it always had
+    """
     # The lock keeps two people who save at once from giving out one number twice.
     Sync.objects.select_for_update().get(pk=sync.pk)
     last = sync.versions.aggregate(last=Max("number"))["last"] or 0
-    version = sync.versions.create(number=last + 1, match=contents.match, pilot=contents.pilot, created_by=by)
-    _store_sides(version, contents)
-    _store_pairs(version, contents)
+    ids = {**stable_ids_of(sync), **(stable_ids or {})}
+    version = sync.versions.create(
+        number=last + 1, match=contents.match, pilot=contents.pilot, created_by=by, changed_by=by
+    )
+    _fill(version, contents, ids)
     return version
+
+
+def restore(
+    version: MappingVersion, contents: Contents, *, by: str = "", stable_ids: Mapping[str, str] | None = None
+) -> None:
+    """Makes a draft say something else. Call it inside a transaction, with the sync's row locked."""
+    ids = {**stable_ids_of(version.sync), **(stable_ids or {})}
+    version.field_mappings.all().delete()
+    version.value_maps.all().delete()
+    version.sides.all().delete()
+    version.match, version.pilot = contents.match, contents.pilot
+    version.changed_by, version.changed_at, version.edit = by, timezone.now(), version.edit + 1
+    version.save(update_fields=["match", "pilot", "changed_by", "changed_at", "edit"])
+    _fill(version, contents, ids)
+
+
+def stable_ids_of(sync: Sync) -> dict[str, str]:
+    """Pair → the id that spreadsheets know it by; the newest version's where several have it."""
+    rows = FieldMapping.objects.filter(version__sync=sync).order_by("version__number")
+    return {pair_key(left, right): id for left, right, id in rows.values_list("left", "right", "stable_id")}
+
+
+def _fill(version: MappingVersion, contents: Contents, stable_ids: Mapping[str, str]) -> None:
+    _store_sides(version, contents)
+    _store_pairs(version, contents, stable_ids)
 
 
 def _store_sides(version: MappingVersion, contents: Contents) -> None:
@@ -139,7 +172,7 @@ def _store_sides(version: MappingVersion, contents: Contents) -> None:
     )
 
 
-def _store_pairs(version: MappingVersion, contents: Contents) -> None:
+def _store_pairs(version: MappingVersion, contents: Contents, stable_ids: Mapping[str, str]) -> None:
     maps = {
         name: ValueMap.objects.create(version=version, name=name, **_attributes(settings))
         for name, settings in contents.value_maps.items()
@@ -148,9 +181,10 @@ def _store_pairs(version: MappingVersion, contents: Contents) -> None:
         FieldMapping(
             version=version,
             position=position,
+            stable_id=stable_ids.get(key) or new_stable_id(),
             **_attributes(pair | {"value_map": maps[pair["value_map"]] if pair["value_map"] else None}),
         )
-        for position, pair in enumerate(contents.pairs.values())
+        for position, (key, pair) in enumerate(contents.pairs.items())
     )
 
 

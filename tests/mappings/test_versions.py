@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from connectors.models import Connection
@@ -163,24 +166,41 @@ def test_activating_leaves_other_syncs_and_drafts_alone() -> None:
     assert (draft.state, other.state) == (State.DRAFT, State.ACTIVE)
 
 
-def test_a_new_draft_says_what_is_in_force() -> None:
+def test_changed_rules_become_a_draft_and_the_next_change_goes_into_it() -> None:
     version = make_version(number=7, state=State.ACTIVE)
     version.field_mappings.update(
         value_map=ValueMap.objects.create(version=version, name="m", pairs=[["a", "A"]]), region="US"
     )
-    MappingVersion.objects.update(match=[[["a"], ["A"]]], approved_by="somebody")
-    ValueMap.objects.create(version=version, name="spare")
-    draft = versions.new_draft(version.sync, by="dean@example.edu")
+    contents = contents_of(version)
+    ids = set(version.field_mappings.values_list("stable_id", flat=True))
+    draft = versions.revise(version.sync, contents, by="dean@example.edu", based_on=(7, 0))
+    assert (draft.number, draft.state, draft.created_by, draft.edit) == (8, State.DRAFT, "dean@example.edu", 0)
+    assert contents_of(draft) == contents
+    assert set(draft.field_mappings.values_list("stable_id", flat=True)) == ids
+    again = versions.revise(version.sync, replace(contents, pilot=["7"]), by="kim", based_on=(8, 0))
+    assert (again.pk, again.edit, again.changed_by, again.pilot) == (draft.pk, 1, "kim", ["7"])
+    assert set(again.field_mappings.values_list("stable_id", flat=True)) == ids
     version.refresh_from_db()
-    assert (draft.number, draft.state, draft.created_by, draft.approved_by) == (8, State.DRAFT, "dean@example.edu", "")
-    assert contents_of(draft) == contents_of(version)
-    assert draft.value_maps.count() == 2
     assert version.state == State.ACTIVE
 
 
-def test_there_is_no_draft_of_nothing() -> None:
-    with pytest.raises(ValueError, match="Sync begun has no active version to copy"):
-        versions.new_draft(Sync.objects.create(name="begun"))
+def test_who_saves_an_old_page_is_told_who_was_faster() -> None:
+    version = make_version(state=State.ACTIVE)
+    contents = contents_of(version)
+    versions.revise(version.sync, contents, by="kim", based_on=(version.number, 0))
+    with pytest.raises(versions.Outdated, match="kim saved these rules while you were working"):
+        versions.revise(version.sync, contents, by="lee", based_on=(version.number, 0))
+
+
+def test_a_draft_that_was_shown_is_left_as_it_was_shown() -> None:
+    version = make_version(state=State.ACTIVE)
+    contents = contents_of(version)
+    shown = versions.revise(version.sync, contents, by="kim")
+    MappingVersion.objects.filter(pk=shown.pk).update(shown_at=timezone.now())
+    newer = versions.revise(version.sync, replace(contents, pilot=["7"]), by="kim")
+    shown.refresh_from_db()
+    assert newer.number == shown.number + 1
+    assert (shown.pilot, shown.state) == ([], State.RETIRED)
 
 
 @pytest.mark.parametrize(("state", "number"), [("live", 1), ("paused", 1), ("draft", 2)])

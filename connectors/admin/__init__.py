@@ -1,29 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
-from connectors.models import Connection, Cursor, FeedRow, RemoteRecord, SeenField
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Pages to look at. Nothing is added, edited or deleted here, whatever permissions somebody has."""
-
-    # Counting a table of millions takes longer than showing a page of it.
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
+from connectors.admin.pages import ReadOnlyAdmin
+from connectors.models import Connection, Cursor, FeedRow, KnownObjectType, RemoteRecord, SeenField
 
 
 @admin.register(Connection)
@@ -64,3 +46,10 @@ class SeenFieldAdmin(ReadOnlyAdmin):
     list_display = ("name", "cursor", "seen", "filled", "first_seen_at")
     list_select_related = ("cursor__connection",)
     search_fields = ("name",)
+
+
+@admin.register(KnownObjectType)
+class KnownObjectTypeAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "connection", "described_at")
+    list_select_related = ("connection",)
+    search_fields = ("name", "label")

@@ -8,7 +8,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from alumnisync import models
-from connectors.admin import ReadOnlyAdmin
+from connectors.admin.pages import ReadOnlyAdmin
 
 # The queue's own pages run any function by its name: not for people. OrmQ's is there with one broker only.
 for queue_model in (Failure, OrmQ, Schedule, Success):
@@ -101,3 +101,9 @@ class MatchAdmin(ReadOnlyAdmin):
     @admin.display(description="candidates")
     def found(self, match: models.Match) -> str:
         return ", ".join(str(record) for record in match.candidates.select_related("cursor"))
+
+
+@admin.register(models.Alarm)
+class AlarmAdmin(ReadOnlyAdmin):
+    list_display = ("sync", "state", "told_at")
+    list_select_related = ("sync",)

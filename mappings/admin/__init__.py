@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from connectors.admin import ReadOnlyAdmin
+from connectors.admin.pages import ReadOnlyAdmin
 from mappings.models import FieldMapping, MappingVersion, Sync, SyncSide, ValueMap
 
 

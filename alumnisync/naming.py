@@ -1,0 +1,124 @@
+"""The words that screens say for sides, fields and people: the systems' own, never “left” and “right”."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from connectors.described import described_fields
+from connectors.models import RemoteRecord
+from connectors.registry import connectors
+from mappings import paths
+from mappings.models import MappingVersion, SyncSide
+from mappings.rules import Side
+
+NAME_FIELD = re.compile(r"(^|_|\b)(first|preferred|middle|last|full|display)?_?name_?(__c)?$", re.IGNORECASE)
+CREATE_LABEL = "New record"
+
+
+@dataclass(frozen=True)
+class SideName:
+    """One side of a version as people know it.
+
+    connection  the connection's name: "CRM"
+    object_type the system's own name for the kind of record: "Contact"
+    labels      field → its label there, where the system gives one
+    """
+
+    connection: str
+    object_type: str
+    system: str = ""
+    settings: Mapping[str, object] = field(default_factory=dict, repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.connection
+
+    def label(self, path: str) -> str:
+        """A field in words: its label there, with what the path picks of it; the path where there is no label."""
+        root = paths.root(path)
+        label = self.labels.get(path) or self.labels.get(root)
+        if not label or label == root:
+            return path
+        return label if path in (root, label) else f"{label} {path.removeprefix(root).strip('.')}"
+
+    def address_of(self, remote_id: str) -> str:
+        """Where a person can open a record in its system; "" where that is not known."""
+        kind = connectors().get(self.system)
+        return kind.page_of(self.settings, self.object_type, remote_id) if kind else ""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a version's sides, fields and pairs are called. pairs: key → side → path; units: unit → its pairs."""
+
+    sides: Mapping[str, SideName]
+    pairs: Mapping[str, Mapping[str, str]]
+    groups: Mapping[str, str]
+
+    def side(self, side: str) -> str:
+        return str(self.sides.get(side, side))
+
+    def field(self, side: str, path: str) -> str:
+        return self.sides[side].label(path) if side in self.sides else path
+
+    def pair(self, key: str) -> str:
+        """A field pair in words: "E-mail", or both labels where they differ."""
+        there = self.pairs.get(key) or dict(zip(("left", "right"), key.split("|", 1), strict=False))
+        labels = [self.field(side, path) for side, path in there.items()]
+        if len(labels) == 2 and _plain(labels[0]) == _plain(labels[1]):
+            return max(labels, key=_prettiness)
+        return " ↔ ".join(labels)
+
+    def unit(self, unit: str) -> str:
+        """What is decided together, in words: a field pair, a group's name, or a new record."""
+        if unit in self.pairs or "|" in unit:
+            return self.pair(unit)
+        return CREATE_LABEL if unit == "" or unit.startswith("\0") else unit.replace("_", " ").capitalize()
+
+    def address_of(self, side: str, remote_id: str) -> str:
+        return self.sides[side].address_of(remote_id) if side in self.sides else ""
+
+
+def names_of(version: MappingVersion) -> Names:
+    """The words of a version: three statements."""
+    rows = list(version.sides.select_related("connection").defer("connection__secrets"))
+    mapped = version.field_mappings.values_list("left", "right", "group")
+    return Names(
+        sides={row.side: _side_name(row) for row in rows},
+        pairs={f"{left}|{right}": {"left": left, "right": right} for left, right, _ in mapped},
+        groups={f"{left}|{right}": group for left, right, group in mapped if group},
+    )
+
+
+def person(records: Iterable[RemoteRecord | None]) -> str:
+    """Somebody by name, from the first record that holds one; else by their record's id."""
+    there = [record for record in records if record is not None]
+    for record in there:
+        parts = [str(value) for name, value in record.values.items() if value and NAME_FIELD.search(name)]
+        if parts:
+            return " ".join(dict.fromkeys(parts))
+    return there[0].remote_id if there else "somebody"
+
+
+def _side_name(row: SyncSide) -> SideName:
+    fields = described_fields(row.connection, row.object_type)
+    return SideName(
+        row.connection.name,
+        row.object_type,
+        row.connection.system,
+        row.connection.settings,
+        {one.name: one.label for one in fields if one.label},
+    )
+
+
+def _plain(label: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", label.lower())
+
+
+def _prettiness(label: str) -> tuple[bool, int]:
+    return label != label.lower() and "_" not in label, -len(label)
+
+
+SIDES = tuple(side.value for side in Side)
