@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+
+import yaml
 
 from mappings.setup.checks import check_between, check_sync
 from mappings.setup.connections import CONNECTION_KEYS, ConnectionSetup, read_connection
 from mappings.setup.contents import MAP_WORDS, Contents, Plain
+from mappings.setup.nodes import Place, node_of
 from mappings.setup.pairs import read_value_map
 from mappings.setup.sections import Mistakes, Section, SetupError, compose
 from mappings.setup.syncs import SYNC_KEYS, ReadSync, SyncSetup, read_sync
@@ -42,6 +45,19 @@ def read_setup(text: str, environment: Mapping[str, str], known: Known) -> Setup
     root = compose(text, mistakes)
     if root is None:
         raise SetupError(["line 1: the file is empty; it needs “connections” and “syncs”."])
+    return _read(root, environment, known, mistakes)
+
+
+def read_document(document: Plain, line_at: Callable[[Place], int], known: Known) -> Setup:
+    """Reads what a form or a spreadsheet says, in the shape of a setup file: {"syncs": […], "value_maps": […]}.
+
+    line_at: the line that a mistake at a place is told with; of a place such as ("syncs", 0, "fields", 3, "kind").
+    Raises SetupError; its `found` are the mistakes with those lines.
+    """
+    return _read(node_of(document, line_at), {}, known, Mistakes())
+
+
+def _read(root: yaml.Node, environment: Mapping[str, str], known: Known, mistakes: Mistakes) -> Setup:
     file = Section(root, "a setup file", FILE_KEYS, mistakes)
     connections = _read_connections(file, environment, known)
     value_maps = _read_value_maps(file)

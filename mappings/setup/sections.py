@@ -17,11 +17,15 @@ DECIMAL = re.compile(r"[-+]?[0-9]+\.[0-9]*")
 
 
 class SetupError(ValueError):
-    """A setup file that can't be loaded. `mistakes` are sentences, in the order of their lines."""
+    """A setup file that can't be loaded. `mistakes` are sentences, in the order of their lines.
 
-    def __init__(self, mistakes: Sequence[str]) -> None:
+    found: (line, sentence), where each mistake has a line
+    """
+
+    def __init__(self, mistakes: Sequence[str], found: Sequence[tuple[int, str]] = ()) -> None:
         super().__init__("\n".join(mistakes))
         self.mistakes = tuple(mistakes)
+        self.found = tuple(found)
 
 
 class Mistakes:
@@ -38,7 +42,7 @@ class Mistakes:
         """Raises SetupError when something was found."""
         if self._found:
             ordered = sorted(self._found, key=lambda mistake: mistake[0])
-            raise SetupError([f"line {line}: {sentence}" for line, sentence in ordered])
+            raise SetupError([f"line {line}: {sentence}" for line, sentence in ordered], ordered)
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
