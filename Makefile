@@ -18,7 +18,7 @@ demo: $(VENV)/installed
 
 # pytest runs last: its closing line is the last one of the whole.
 test: lint types $(NEWER:%=test-on-%) test-on-postgres
-	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto
+	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -143,6 +143,9 @@ UNFOLD = {
     "SITE_TITLE": "AlumniSync",
     "SITE_HEADER": "AlumniSync",
     "SITE_SYMBOL": "sync_alt",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("alumnisync/icon.svg")},
+    ],
     "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,

@@ -46,6 +46,7 @@ REQUIRED = {
     "LICENSE",
     "Makefile",
     "README.md",
+    "docs",
     "manage.py",
     "pyproject.toml",
     "requirements-dev.txt",
