@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
@@ -11,6 +13,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from connectors.http import LONGEST_CALL
+from connectors.peers import host_of, refuse_address
 from connectors.records import Identity, NeedsAttention, ObjectType, Outcome, Page, Record, Write
 
 
@@ -18,6 +21,45 @@ class SecretField(forms.CharField):
     """A setting that is encrypted at rest and never shown again."""
 
     widget = forms.PasswordInput
+
+
+def usable_address(value: str) -> None:
+    try:
+        host = host_of(value)
+        # Of a name it shows only once it is connected to, where it leads.
+        with suppress(ValueError):
+            refuse_address(host, host)
+    except NeedsAttention as error:
+        raise ValidationError(error.message) from None
+
+
+class AddressField(forms.CharField):
+    """Where a system is found: an address that connections may point to, as far as it can be seen from here."""
+
+    default_validators = [usable_address]
+
+
+class NamesField(forms.CharField):
+    """A list of names: typed with commas or lines between them, or a list already."""
+
+    widget = forms.Textarea
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            with suppress(ValueError):
+                value = json.loads(value)
+        if isinstance(value, str) and not value.lstrip().startswith("["):
+            value = value.replace("\n", ",").split(",")
+        if not isinstance(value or [], list) or not all(isinstance(name, str) for name in value or []):
+            raise ValidationError("Write names with commas between them: nickname, maiden_name")
+        return [name.strip() for name in value or [] if name.strip()]
+
+    def run_validators(self, value: Any) -> None:
+        for name in value:
+            super().run_validators(name)
 
 
 def known_time_zone(value: str) -> None:
@@ -29,15 +71,30 @@ class ConnectorSettings(forms.Form):
     """Settings that every connector takes; a connector's own form inherits from this one."""
 
     time_zone = forms.CharField(
-        required=False, initial="UTC", validators=[known_time_zone], help_text="Where the system's clock stands."
+        label="Time zone",
+        required=False,
+        initial="UTC",
+        validators=[known_time_zone],
+        help_text="Where the system's clock stands, like America/New_York. It matters where its times don't say.",
     )
-    requests_per_second = forms.FloatField(required=False, initial=5, min_value=0.1)
-    concurrency = forms.IntegerField(required=False, initial=4, min_value=1, max_value=32)
+    requests_per_second = forms.FloatField(
+        label="Calls a second, at most",
+        required=False,
+        initial=5,
+        min_value=0.1,
+        help_text="Fewer where the vendor limits calls; the vendor's documents or support say how many are allowed.",
+    )
+    concurrency = forms.IntegerField(
+        label="Calls at the same time, at most", required=False, initial=4, min_value=1, max_value=32
+    )
     timeout = forms.FloatField(
-        required=False, initial=30, min_value=0.05, max_value=LONGEST_CALL, help_text="Seconds to wait for an answer."
+        label="Seconds to wait for an answer", required=False, initial=30, min_value=0.05, max_value=LONGEST_CALL
     )
-    keep_fields = forms.JSONField(
-        required=False, initial=list, help_text="Fields to keep besides those that field pairs ask for."
+    keep_fields = NamesField(
+        label="Fields to keep besides those in field pairs",
+        required=False,
+        initial=list,
+        help_text="Their names there, with commas between them. Usually none: what a field pair uses is kept anyway.",
     )
 
 
@@ -59,6 +116,12 @@ class Connector(ABC):
     """Stored, so never renamed."""
     label: ClassVar[str]
     """What people see."""
+    about: ClassVar[str] = ""
+    """One sentence for whoever chooses a system: what it is, and what is kept in step with it."""
+    ask_for: ClassVar[tuple[str, ...]] = ()
+    """What to ask the system's administrator or vendor for, before the settings can be filled in."""
+    may_look: ClassVar[bool] = True
+    """Whether a page of records can be read just to see that it works: not where reading uses them up."""
     Settings: ClassVar[type[ConnectorSettings]] = ConnectorSettings
     batch_size: ClassVar[int] = 1
     """How many writes one call takes."""
@@ -68,6 +131,11 @@ class Connector(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
+
+    @classmethod
+    def is_offered(cls) -> bool:
+        """Whether this installation lets somebody make a connection to it."""
+        return True
 
     @classmethod
     def page_of(cls, settings: Mapping[str, Any], object_type: str, record_id: str) -> str:

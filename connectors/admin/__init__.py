@@ -1,23 +1,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db import models
-from django.http import HttpRequest
 
+from connectors.admin import connections  # noqa: F401 - registers
 from connectors.admin.pages import ReadOnlyAdmin
-from connectors.models import Connection, Cursor, FeedRow, KnownObjectType, RemoteRecord, SeenField
-
-
-@admin.register(Connection)
-class ConnectionAdmin(ReadOnlyAdmin):
-    list_display = ("name", "system", "checked_at", "attention")
-    list_filter = ("system",)
-    search_fields = ("name",)
-
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Connection]:
-        # Not even read: a page never needs a secret, nor the key to decrypt it.
-        connections: models.QuerySet[Connection] = super().get_queryset(request)
-        return connections.defer("secrets")
+from connectors.models import Cursor, FeedRow, KnownObjectType, RemoteRecord, SeenField
 
 
 @admin.register(Cursor)

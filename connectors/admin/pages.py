@@ -62,7 +62,8 @@ class ScreenAdmin(ReadOnlyAdmin):
 
     def show(self, request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
         """A page inside the admin's frame."""
-        frame = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
+        # Without the model's options the theme's heading is the page's own title.
+        frame = {**self.admin_site.each_context(request), "title": title}
         request.current_app = self.admin_site.name
         return TemplateResponse(request, template, {**frame, **context})
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from connectors.sandbox.people import PLATFORM_IDS, Person, Shares, people, written_phone
-from connectors.sandbox.stand_in import Answer, Request, Row, StandIn
+from connectors.sandbox.stand_in import Answer, FormField, Request, Row, StandIn
 
 API_KEY = "sandbox-360-key"
 BLANK: Row = {
@@ -41,6 +41,20 @@ BLANK: Row = {
 }
 REQUIRED = ("first_name", "last_name", "enabled")
 READ_ONLY = ("user_id", "created_at", "updated_at")
+FORM = (
+    FormField("first_name", "First name", is_name=True, is_column=True, is_required=True),
+    FormField("last_name", "Last name", is_name=True, is_column=True, is_required=True),
+    FormField("maiden_name", "Maiden name"),
+    FormField("nickname", "Nickname"),
+    FormField("email", "E-mail", is_column=True),
+    FormField("phone", "Phone", is_column=True),
+    FormField("class_year", "Class year", is_column=True),
+    FormField("birthdate", "Birth date"),
+    FormField("company", "Company"),
+    FormField("job_title", "Job title"),
+    FormField("no_email", "Wants no e-mail", is_mark=True),
+    FormField("deceased", "Deceased", is_mark=True),
+)
 USER = re.compile(r"/api/users/([^/]+)/?")
 
 
@@ -55,6 +69,8 @@ class Alumni360(StandIn):
     """
 
     system = "alumni360"
+    label = "360Alumni"
+    people_type = "user"
 
     def __init__(
         self,
@@ -99,6 +115,9 @@ class Alumni360(StandIn):
 
     def refuse(self) -> Answer:
         return _problem(401, "Invalid API key")
+
+    def form_fields(self) -> tuple[FormField, ...]:
+        return FORM
 
     def create(self, object_type: str, values: Row) -> str:
         with self.lock:

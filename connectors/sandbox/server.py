@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -22,6 +23,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import connectors.sandbox as package
 from connectors.sandbox.control import CONTROL, control
+from connectors.sandbox.pages import is_page, page
 from connectors.sandbox.stand_in import Answer, Request, StandIn
 
 __all__ = ["StandIn", "stand_ins", "start"]
@@ -86,12 +88,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         stand_in = cast(_Server, self.server).stand_in
         request = self._read()
-        handle = stand_in.serve if not request.path.startswith(CONTROL) else partial(control, stand_in)
-        answer = handle(request)
+        answer = self._handler(stand_in, request)(request)
         if answer.silent:
             self._drop()
         else:
             self._send(answer)
+
+    def _handler(self, stand_in: StandIn, request: Request) -> Callable[[Request], Answer]:
+        if request.path.startswith(CONTROL):
+            return partial(control, stand_in)
+        return partial(page, stand_in) if is_page(stand_in, request) else stand_in.serve
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 

@@ -59,9 +59,22 @@ class LogLine(NamedTuple):
     status: int
 
 
+class FormField(NamedTuple):
+    """A field on a person's page. is_name: part of the name; is_column: in the list too; is_mark: yes or no."""
+
+    name: str
+    label: str
+    is_name: bool = False
+    is_column: bool = False
+    is_mark: bool = False
+    is_required: bool = False
+
+
 class StandIn(ABC):
     """One system in memory. Everything that reads or changes its state holds `lock`.
 
+    label     what people call the system
+    people_type  the object type whose records are the people
     records   object type → id → the record's fields
     counts    requests, reads, creates, updates, unchanged (writes that changed nothing), deletes
     creates_of   who was created through the interface, and how often
@@ -70,6 +83,8 @@ class StandIn(ABC):
     """
 
     system: ClassVar[str]
+    label: ClassVar[str]
+    people_type: ClassVar[str]
 
     def __init__(self, *, people: int = 20, seed: int = 1) -> None:
         self.people, self.seed = people, seed
@@ -107,6 +122,14 @@ class StandIn(ABC):
     @abstractmethod
     def remove(self, object_type: str, record_id: str) -> None:
         """Delete a record likewise."""
+
+    @abstractmethod
+    def form_fields(self) -> tuple[FormField, ...]:
+        """What somebody over there can change of a person."""
+
+    def record_id(self, text: str) -> str:
+        """The id of a person's record, as it is stored, from how an address writes it."""
+        return text
 
     def loggable(self, path: str) -> str:
         """The path without anybody's data in it."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.checking import check, verify
+from connectors.checking import check, describe_type, standing, verify
+from connectors.described import recall
 from connectors.models import Connection
-from connectors.records import Identity, NeedsAttention, Temporary
+from connectors.records import Field, Identity, NeedsAttention, ObjectType, Page, Record, Temporary
+from connectors.systems.memory import Store
+from tests.factories import connect, person_type
 from tests.mappings.setup_example import ToyConnector, keep, register
 
 pytestmark = pytest.mark.django_db
@@ -93,3 +96,121 @@ def test_an_open_connector_is_used_and_left_open(monkeypatch: pytest.MonkeyPatch
 def test_a_check_counts_the_kinds_of_record() -> None:
     checked = check(connection())
     assert (checked.identity.organisation, checked.object_types) == ("org-1", 2)
+
+
+def test_a_check_keeps_what_the_system_says_of_its_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = ObjectType("person", "People", (Field("name"),))
+    monkeypatch.setattr(ToyConnector, "types", (people, ObjectType("gift", "Gifts")))
+    checked = check(connection())
+    assert checked.described == (people,)
+    # A command line has no use for a look, which costs calls.
+    assert checked.looks == ()
+    assert recall(connection(), "person") == people
+    assert connection().known_object_types.count() == 2
+
+
+def test_fields_are_asked_for_only_of_the_organisation_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToyConnector, "types", (ObjectType("gift", "Gifts", (Field("amount"),)),))
+    assert describe_type(connection(), "gift").fields == (Field("amount"),)
+    assert recall(connection(), "gift") is not None
+    monkeypatch.setattr(ToyConnector, "types", (ObjectType("gift", "Gifts", (Field("price"),)),))
+    monkeypatch.setattr(ToyConnector, "identity", Identity("org-2"))
+    with pytest.raises(NeedsAttention, match="but before to"):
+        describe_type(connection(), "gift")
+    kept = recall(connection(), "gift")
+    assert kept is not None
+    assert kept.fields == (Field("amount"),)
+
+
+def test_a_kind_that_is_not_shown_is_told_without_blaming_the_connection() -> None:
+    with pytest.raises(NeedsAttention, match="CRM has no unheard, or doesn't show it"):
+        describe_type(connection(), "unheard")
+    assert connection().attention == ""
+
+
+def test_how_a_connection_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert standing(connection()) == "unchecked"
+    verify(connection())
+    assert standing(connection()) == "works"
+    monkeypatch.setattr(ToyConnector, "trouble", NeedsAttention("Expired."))
+    with pytest.raises(NeedsAttention):
+        verify(connection())
+    assert standing(connection()) == "attention"
+    assert standing(Connection(name="Old", system="forgotten")) == "attention"
+
+
+# A look at the records
+
+
+def store(count: int) -> Store:
+    there = Store(person_type(whole_lists=True), page_size=10)
+    for number in range(count):
+        there.put("person", {"first": f"Ann{number}", "last": "Example", "email": "ann@example.org"})
+    return there
+
+
+@pytest.mark.parametrize(
+    ("count", "seen", "is_all"), [(0, 0, True), (3, 3, True), (10, 10, True), (20, 20, True), (35, 20, False)]
+)
+def test_a_look_counts_two_pages_at_most(count: int, seen: int, is_all: bool) -> None:
+    (look,) = check(connect(store(count), "there"), look=True).looks
+    assert (look.object_type, look.count, look.is_all) == ("person", seen, is_all)
+    assert look.first == ("Ann0 Example" if count else "")
+    assert "Ann0" not in repr(look)
+
+
+def test_records_that_cannot_be_read_are_told_and_spoil_nothing_else() -> None:
+    there = store(3)
+    there.fail(NeedsAttention("This user may not read people."), "poll")
+    checked = check(connect(there, "there"), look=True)
+    assert checked.looks[0].problem == "This user may not read people."
+    assert checked.identity.organisation == there.organisation
+
+
+def test_a_feed_is_not_used_up_by_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToyConnector, "types", (ObjectType("change", "Changes", (Field("name"),)),))
+    monkeypatch.setattr(ToyConnector, "may_look", False)
+    assert check(connection(), look=True).looks == ()
+
+
+def polled(monkeypatch: pytest.MonkeyPatch, names: list[str], *records: Record) -> tuple[str, str, list[str]]:
+    """What a look says of these records, and which fields it asked for."""
+    asked: list[str] = []
+
+    def poll(self: ToyConnector, object_type: str, cursor: object, fields: list[str]) -> list[Page]:
+        asked.extend(fields)
+        return [Page(records)]
+
+    kind = ObjectType("person", "People", tuple(Field(name) for name in names))
+    monkeypatch.setattr(ToyConnector, "types", (kind,))
+    monkeypatch.setattr(ToyConnector, "poll", poll)
+    (look,) = check(connection(), look=True).looks
+    return look.first, look.problem, asked
+
+
+@pytest.mark.parametrize(
+    ("names", "asked"),
+    [
+        (["AssistantName", "FirstName", "LastName", "Name"], ["Name"]),
+        (["email", "last_name", "first_name"], ["first_name", "last_name"]),
+        (["email"], []),
+    ],
+)
+def test_only_the_name_is_asked_for(monkeypatch: pytest.MonkeyPatch, names: list[str], asked: list[str]) -> None:
+    assert polled(monkeypatch, names)[2] == asked
+
+
+def test_who_has_no_name_is_called_by_their_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert polled(monkeypatch, ["name"], Record("7", {"name": None}))[0] == "7"
+
+
+def test_the_first_record_that_can_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Record("1", problem="It isn't a person.")
+    assert polled(monkeypatch, ["name"], broken, Record("2", {"name": "Ada"}))[:2] == ("Ada", "")
+    assert polled(monkeypatch, ["name"], broken)[:2] == ("", "It isn't a person.")
+
+
+def test_who_was_deleted_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Record("1", {"name": "Bob"}, deleted=True)
+    assert polled(monkeypatch, ["name"], gone, Record("2", {"name": "Ada"}))[0] == "Ada"
+    assert polled(monkeypatch, ["name"], gone)[:2] == ("", "")

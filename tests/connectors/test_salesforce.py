@@ -15,6 +15,7 @@ from connectors.base import Connector
 from connectors.records import NeedsAttention, Temporary, Values, Write
 from connectors.sandbox.salesforce import Salesforce as StandInSalesforce
 from connectors.sandbox.server import start
+from connectors.systems.salesforce import Salesforce
 from connectors.systems.salesforce.errors import refusal_of
 from connectors.systems.salesforce.soql import moment
 from tests.connectors.contract import Bench, ConnectorContract, last_cursor
@@ -355,3 +356,22 @@ def test_closing_before_use(there: StandInSalesforce) -> None:
     crm = open_to(there)
     crm.check()
     crm.close()
+
+
+@pytest.mark.parametrize("base_url", ["https://example.my.salesforce.com", "https://example.my.salesforce.com/"])
+def test_a_records_page_is_its_id_behind_the_organisations_address(base_url: str) -> None:
+    page = Salesforce.page_of({"base_url": base_url}, "Contact", "0035e00000AbCdEAAV")
+    assert page == "https://example.my.salesforce.com/0035e00000AbCdEAAV"
+
+
+@pytest.mark.parametrize(
+    ("given", "record_id"),
+    [({}, "003"), ({"base_url": "https://example.org"}, ""), ({"base_url": "javascript:alert(1)"}, "003")],
+)
+def test_no_page_is_made_up(given: dict[str, str], record_id: str) -> None:
+    assert Salesforce.page_of(given, "Contact", record_id) == ""
+
+
+def test_a_page_never_leads_elsewhere() -> None:
+    settings = {"base_url": "https://example.my.salesforce.com"}
+    assert Salesforce.page_of(settings, "Contact", "../x?y#z") == "https://example.my.salesforce.com/..%2Fx%3Fy%23z"

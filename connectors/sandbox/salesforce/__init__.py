@@ -17,12 +17,16 @@ from connectors.sandbox.salesforce.queries import LARGEST_BATCH, Queries
 from connectors.sandbox.salesforce.rows import ORGANIZATION_ID, Rows, full_id
 from connectors.sandbox.salesforce.schema import schema
 from connectors.sandbox.salesforce.writes import Writes
-from connectors.sandbox.stand_in import Answer, Request, Row, StandIn
+from connectors.sandbox.stand_in import Answer, FormField, Request, Row, StandIn
 
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but this stand-in
 USER_ID = full_id("0055e000001SbxA")
 API_VERSION = "60.0"
+# What a person's page lets somebody type: the rest is chosen or worked out.
+TYPED = ("string", "phone", "email", "date", "boolean")
+NAMES = ("FirstName", "LastName")
+COLUMNS = (*NAMES, "Phone", "Email", "Class_Year__c")
 
 
 class Salesforce(StandIn):
@@ -37,6 +41,8 @@ class Salesforce(StandIn):
     """
 
     system = "salesforce"
+    label = "Salesforce"
+    people_type = "Contact"
 
     def __init__(
         self,
@@ -90,6 +96,23 @@ class Salesforce(StandIn):
 
     def refuse(self) -> Answer:
         return refusal(401, "INVALID_SESSION_ID", "Session expired or invalid")
+
+    def form_fields(self) -> tuple[FormField, ...]:
+        return tuple(
+            FormField(
+                field.name,
+                field.label,
+                is_name=field.name in NAMES,
+                is_column=field.name in COLUMNS,
+                is_mark=field.type == "boolean",
+                is_required=field.required,
+            )
+            for field in self.rows[self.people_type].kind.fields.values()
+            if field.writable and field.type in TYPED and not field.unique
+        )
+
+    def record_id(self, text: str) -> str:
+        return full_id(text)
 
     def create(self, object_type: str, values: Row) -> str:
         with self.lock:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from connectors.answers import Answer
-from connectors.base import Connector, ConnectorSettings, SecretField
+from connectors.base import AddressField, Connector, ConnectorSettings, SecretField
 from connectors.http import Http, refuse_unsayable
 from connectors.records import (
     ConnectorError,
@@ -58,12 +58,22 @@ BLANKS: tuple[Any, ...] = (None, "", [], {})
 class Alumni360Settings(ConnectorSettings):
     """How to get in, and what the vendor doesn't publish."""
 
-    base_url = forms.CharField(help_text="With every fixed path: https://example.360alumni.com/api")
-    api_key = SecretField(label="API key")
+    base_url = AddressField(
+        label="Address",
+        help_text="The address of your site's interface, up to and with /api: https://example.360alumni.com/api. "
+        "360Alumni's support tells it, and that of a test site.",
+    )
+    api_key = SecretField(
+        label="API key", help_text="Ask 360Alumni's support for one, and whether it may change users or only read them."
+    )
     key_header = forms.CharField(
-        required=False, initial="X-API-KEY", help_text="The name of the header that the key is sent in."
+        label="Header of the key",
+        required=False,
+        initial="X-API-KEY",
+        help_text="The name of the header that the key is sent in. It comes with the key.",
     )
     body = forms.ChoiceField(
+        label="How changes are sent",
         required=False,
         initial="auto",
         choices=[
@@ -71,9 +81,10 @@ class Alumni360Settings(ConnectorSettings):
             ("form", "form parameters"),
             ("json", "JSON"),
         ],
-        help_text="What writes are sent as.",
+        help_text="Leave it unless 360Alumni's support says otherwise.",
     )
     put = forms.ChoiceField(
+        label="What an update holds",
         required=False,
         initial="auto",
         choices=[
@@ -81,7 +92,8 @@ class Alumni360Settings(ConnectorSettings):
             ("changed", "only what changed"),
             ("whole", "the whole user, read just before"),
         ],
-        help_text="What an update sends. The vendor does not publish what happens to fields that are left out.",
+        help_text="360Alumni does not publish what happens to fields that an update leaves out. "
+        "Ask its support; until then, leave it.",
     )
 
 
@@ -90,6 +102,13 @@ class Alumni360(Connector):
 
     name = "alumni360"
     label = "360Alumni"
+    about = "An alumni network for your institution. Its users are kept in step: names, contact data, groups."
+    ask_for = (
+        "A key for the interface (API) that may read users, create them and change them.",
+        "The name of the header that the key is sent in.",
+        "The address of the interface, and that of a test site to try things on.",
+        "Whether an update empties the fields it leaves out, and whether creating or changing a user sends mail.",
+    )
     Settings = Alumni360Settings
 
     def __init__(self, settings: Mapping[str, Any]) -> None:

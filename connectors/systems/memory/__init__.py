@@ -32,7 +32,7 @@ __all__ = ["Failure", "MemoryConnector", "Store", "stores"]
 
 
 class MemorySettings(ConnectorSettings):
-    store = forms.CharField(help_text="The name of a store in this process.")
+    store = forms.CharField(label="Store", help_text="The name of a store in this process.")
 
 
 class MemoryConnector(Connector):
@@ -40,7 +40,12 @@ class MemoryConnector(Connector):
 
     name = "memory"
     label = "Memory (for tests)"
+    about = "A system that lives in this program's memory and is gone when it stops. For tests only."
     Settings = MemorySettings
+
+    @classmethod
+    def is_offered(cls) -> bool:
+        return bool(installation.ALLOW_MEMORY_SYSTEM)
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__(settings)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from django import forms
 
-from connectors.base import Connector, ConnectorSettings, SecretField
+from connectors.base import AddressField, Connector, ConnectorSettings, SecretField
 from connectors.records import (
     ConnectorError,
     Gone,
@@ -54,10 +54,24 @@ twice costs nothing, since its fingerprint is known.
 class SalesforceSettings(ConnectorSettings):
     """An external client app with the client credentials flow."""
 
-    base_url = forms.CharField(help_text="The organisation's own address: https://example.my.salesforce.com")
-    client_id = forms.CharField(label="Client id")
-    client_secret = SecretField(label="Client secret")
-    api_version = forms.CharField(required=False, initial="v61.0")
+    base_url = AddressField(
+        label="Address",
+        help_text="The organisation's own address, as Setup → My Domain shows it: https://example.my.salesforce.com. "
+        "That of a sandbox has the sandbox's name in it.",
+    )
+    client_id = forms.CharField(
+        label="Client id",
+        help_text="The consumer key of the external client app. Your Salesforce administrator has it.",
+    )
+    client_secret = SecretField(
+        label="Client secret", help_text="The consumer secret of the same app. Have it handed over safely, not by mail."
+    )
+    api_version = forms.CharField(
+        label="API version",
+        required=False,
+        initial="v61.0",
+        help_text="Leave it unless your Salesforce administrator asks for another one.",
+    )
 
 
 class Salesforce(Connector):
@@ -65,6 +79,16 @@ class Salesforce(Connector):
 
     name = "salesforce"
     label = "Salesforce"
+    about = (
+        "A CRM, with or without the packages for nonprofits and education. Contacts and other objects are kept in step."
+    )
+    ask_for = (
+        "An external client app with the scope “api” and the client credentials flow switched on.",
+        "A user that the app runs as, with a permission set of its own: it sees and changes only what that user may.",
+        "That user's right to read, create and edit contacts, and to see each field that is to be kept in step.",
+        "A text field on Contact for the other system's id, marked as external id and unique.",
+        "The same in a sandbox, to try things on.",
+    )
     Settings = SalesforceSettings
     batch_size = BATCH
 
@@ -77,6 +101,13 @@ class Salesforce(Connector):
     def limits(self) -> str:
         """How much of the organisation's calls is used, as the last answer said."""
         return self._session.limits
+
+    @classmethod
+    def page_of(cls, settings: Mapping[str, Any], object_type: str, record_id: str) -> str:
+        """A record's id behind the organisation's address: it leads on to the record's page, whatever its object."""
+        base_url = str(settings.get("base_url", ""))
+        is_page = base_url.startswith(("https://", "http://")) and record_id
+        return f"{base_url.rstrip('/')}/{quote(record_id, safe='')}" if is_page else ""
 
     def check(self) -> Identity:
         query = select(["Id", "Name", "IsSandbox", "OrganizationType"], "Organization")

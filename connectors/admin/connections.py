@@ -1,0 +1,288 @@
+"""Connections: which there are, how each stands, what is there; making, editing and checking them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, reverse
+from django.utils.text import capfirst
+from django.views.decorators.debug import sensitive_post_parameters
+
+from connectors.admin.pages import ScreenAdmin, shows_form, tell
+from connectors.base import Connector
+from connectors.checking import Checked, check, describe_type, standing
+from connectors.described import restore
+from connectors.forms import TIME_ZONES, ConnectionEntry, time_zones
+from connectors.models import Connection, KnownObjectType, SeenField
+from connectors.moments import when
+from connectors.records import ConnectorError, Field, NeedsAttention, ObjectType
+from connectors.registry import connectors
+from connectors.storing import offered_systems
+
+Trail = list[tuple[str, str]]
+
+ADD, CHANGE = "connectors.add_connection", "connectors.change_connection"
+STANDINGS = {
+    "works": ("good", "Works"),
+    "attention": ("bad", "Needs attention"),
+    "unchecked": ("warn", "Not checked yet"),
+}
+ENVIRONMENTS = {"production": ("", "Production"), "test": ("warn", "Test")}
+MOST_NAMED = 12
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ScreenAdmin):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        # Not even read: a page never needs a secret, nor the key to decrypt it.
+        connections: QuerySet[Connection] = super().get_queryset(request)
+        return connections.defer("secrets")
+
+    def screens(self) -> list[URLPattern]:
+        unlogged = sensitive_post_parameters()
+        return [
+            self.looks("", self.see_all, "changelist"),
+            self.looks("add/", self.choose_system, "add", ADD),
+            self.does("add/<str:system>/", shows_form(unlogged(self.add_one)), "add_system", ADD),
+            self.looks("<int:pk>/change/", self.see_one, "change"),
+            self.does("<int:pk>/edit/", shows_form(unlogged(self.edit_one)), "edit", CHANGE),
+            self.does("<int:pk>/check/", self.check_one, "check", CHANGE),
+            self.does("<int:pk>/describe/", self.ask_for_fields, "describe", CHANGE),
+            self.looks("<int:pk>/kinds/<path:name>/", self.see_type, "object_type"),
+        ]
+
+    def see_all(self, request: HttpRequest) -> HttpResponseBase:
+        connections = [_summary(one) for one in self.get_queryset(request)]
+        return self.show(
+            request, "connectors/connections.html", "Connections", connections=connections, may=_may(request)
+        )
+
+    def choose_system(self, request: HttpRequest) -> HttpResponseBase:
+        # Not the classes: a template calls whatever can be called.
+        systems = [{"name": kind.name, "label": kind.label, "about": kind.about} for kind in offered_systems()]
+        return self.show(request, "connectors/choose.html", "New connection", systems=systems, trail=_trail())
+
+    def add_one(self, request: HttpRequest, system: str) -> HttpResponseBase:
+        kind = next((one for one in offered_systems() if one.name == system), None)
+        if kind is None:
+            raise Http404
+        trail = [*_trail(), ("New connection", reverse("admin:connectors_connection_add"))]
+        return self._enter(request, kind, Connection(system=system), f"New connection to {kind.label}", trail)
+
+    def edit_one(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        connection = self._found(request, pk)
+        kind = connectors().get(connection.system)
+        if kind is None:
+            tell(request, f"This installation does not have the system “{connection.system}”.", wrong=True)
+            return redirect("admin:connectors_connection_change", pk)
+        return self._enter(request, kind, connection, f"Settings of {connection}", _trail(connection))
+
+    def see_one(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        connection = self._found(request, pk)
+        kinds = list(connection.known_object_types.all())
+        return self.show(
+            request,
+            "connectors/connection.html",
+            connection.name,
+            connection=connection,
+            about=_summary(connection),
+            kinds=[_kind(row.name, restore(row.described), row.described_at) for row in kinds if row.described],
+            outlines=[row for row in kinds if not row.described],
+            may=_may(request),
+            trail=_trail(),
+        )
+
+    def check_one(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        connection = self._found(request, pk)
+        found: dict[str, Any]
+        try:
+            found = _found(check(connection, look=True))
+        except ConnectorError as error:
+            found = {"refused": error.message, "is_passing": not isinstance(error, NeedsAttention)}
+        title = f"Check of {connection}"
+        return self.show(
+            request,
+            "connectors/checked.html",
+            title,
+            connection=connection,
+            about=_summary(connection),
+            may=_may(request),
+            trail=_trail(connection),
+            **found,
+        )
+
+    def ask_for_fields(self, request: HttpRequest, pk: int) -> HttpResponse:
+        connection = self._found(request, pk)
+        known = get_object_or_404(KnownObjectType, connection=connection, name=request.POST.get("name", ""))
+        try:
+            found = describe_type(connection, known.name)
+        except ConnectorError as error:
+            tell(request, error.message, wrong=True)
+            return redirect("admin:connectors_connection_change", pk)
+        tell(request, f"{connection} describes {len(found.fields):,} fields of {found.label or found.name}.")
+        return redirect("admin:connectors_connection_object_type", pk, known.name)
+
+    def see_type(self, request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
+        connection = self._found(request, pk)
+        known = get_object_or_404(KnownObjectType, connection=connection, name=name)
+        described = restore(known.described) if known.described else None
+        wanted = request.GET.get("q", "").strip()
+        rows = _fields(described, _seen(connection, name))
+        return self.show(
+            request,
+            "connectors/object_type.html",
+            str(known),
+            connection=connection,
+            known=known,
+            about=_kind(name, described, known.described_at) if described else None,
+            rows=[row for row in rows if wanted.lower() in f"{row['label']} {row['name']}".lower()],
+            count=f"{len(rows):,}",
+            wanted=wanted,
+            may=_may(request),
+            trail=_trail(connection),
+        )
+
+    def _enter(
+        self, request: HttpRequest, kind: type[Connector], connection: Connection, title: str, trail: Trail
+    ) -> HttpResponseBase:
+        is_new = connection.pk is None
+        entry = ConnectionEntry(kind, connection, request.POST if request.method == "POST" else None)
+        if request.method == "POST" and entry.is_valid():
+            changed = entry.save()
+            self._note(request, connection, changed, is_new=is_new)
+            return redirect("admin:connectors_connection_change", connection.pk)
+        return self.show(
+            request,
+            "connectors/form.html",
+            title,
+            entry=entry,
+            label=kind.label,
+            ask_for=kind.ask_for,
+            connection=connection,
+            is_new=is_new,
+            time_zones=time_zones(),
+            time_zones_id=TIME_ZONES,
+            trail=trail,
+        )
+
+    def _note(self, request: HttpRequest, connection: Connection, changed: Sequence[str], *, is_new: bool) -> None:
+        """Who changed which settings, without any value."""
+        if is_new:
+            self.log_addition(request, connection, [{"added": {}}])
+            tell(request, "The connection is stored. Now check that it works.")
+        elif changed:
+            self.log_change(request, connection, [{"changed": {"fields": list(changed)}}])
+            only_name = list(changed) == ["name"]
+            tell(request, "The name is stored." if only_name else "The settings are stored. Now check that they work.")
+        else:
+            tell(request, "Nothing was changed.")
+
+    def _found(self, request: HttpRequest, pk: int) -> Connection:
+        found: Connection = get_object_or_404(self.get_queryset(request), pk=pk)
+        return found
+
+
+def _may(request: HttpRequest) -> dict[str, bool]:
+    return {"add": request.user.has_perm(ADD), "change": request.user.has_perm(CHANGE)}
+
+
+def _trail(connection: Connection | None = None) -> Trail:
+    start = [("Connections", reverse("admin:connectors_connection_changelist"))]
+    if connection is None:
+        return start
+    return [*start, (connection.name, reverse("admin:connectors_connection_change", args=[connection.pk]))]
+
+
+def _summary(connection: Connection) -> dict[str, Any]:
+    """A connection in words, as its last check left it."""
+    kind, known = connectors().get(connection.system), connection.identity
+    tone, state = STANDINGS[standing(connection)]
+    if standing(connection) == "unchecked" and known:
+        state = "Not checked since it was changed"
+    return {
+        "connection": connection,
+        "system": kind.label if kind else connection.system,
+        "is_known": kind is not None,
+        "organisation": known.get("label") or known.get("organisation", ""),
+        "id": known.get("organisation", ""),
+        "environment": ENVIRONMENTS.get(known.get("environment", "")),
+        "user": known.get("user", ""),
+        "notes": known.get("notes", []),
+        "address": connection.settings.get("base_url", ""),
+        "tone": tone,
+        "state": state,
+        "checked": when(connection.checked_at),
+    }
+
+
+def _kind(name: str, described: ObjectType, described_at: datetime | None = None) -> dict[str, Any]:
+    """A kind of record that came with its fields."""
+    hidden = [each.label or each.name for each in described.fields if not each.readable]
+    kept = sum(1 for each in described.fields if each.readable and not each.writable)
+    return {
+        "name": name,
+        "label": described.label or name,
+        "count": f"{len(described.fields):,}",
+        "hidden": hidden[:MOST_NAMED],
+        "more_hidden": max(0, len(hidden) - MOST_NAMED),
+        "kept": f"{kept:,}",
+        "is_published": described.fields_known,
+        "can_create": described.can_create,
+        "can_update": described.can_update,
+        "described": when(described_at),
+    }
+
+
+def _found(checked: Checked) -> dict[str, Any]:
+    looks = {look.object_type: look for look in checked.looks}
+    kinds = [{**_kind(each.name, each), "look": looks.get(each.name)} for each in checked.described]
+    for kind in kinds:
+        if look := kind["look"]:
+            kind["there"] = f"{look.count:,}" if look.is_all else f"{look.count:,} or more"
+    return {"kinds": kinds, "outlines": f"{checked.object_types - len(kinds):,}", "has_checked": True}
+
+
+def _seen(connection: Connection, name: str) -> dict[str, SeenField]:
+    return {one.name: one for one in SeenField.objects.filter(cursor__connection=connection, cursor__object_type=name)}
+
+
+def _fields(described: ObjectType | None, seen: Mapping[str, SeenField]) -> list[dict[str, Any]]:
+    """The fields described, then those that only records were seen to have."""
+    fields = described.fields if described else ()
+    named = {each.name for each in fields}
+    unnamed = [Field(name, writable=True) for name in sorted(seen) if name and name not in named]
+    return [_field(each, seen.get(each.name), each.name in named) for each in (*fields, *unnamed)]
+
+
+def _field(field: Field, seen: SeenField | None, is_described: bool) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "label": field.label or field.name,
+        "type": field.type if is_described else "",
+        "kind": field.kind.replace("_", "/"),
+        "length": f"{field.length:,}" if field.length else "",
+        "is_required": field.required,
+        "options": f"{len(field.options):,}" if field.options else "",
+        "option_names": ", ".join(field.options[:MOST_NAMED]) + (" …" if len(field.options) > MOST_NAMED else ""),
+        "access": capfirst(_access(field)) if is_described else "Seen in records, not described",
+        "is_hidden": not field.readable,
+        "filled": _filled(seen),
+    }
+
+
+def _access(field: Field) -> str:
+    if not field.readable:
+        return "not visible to this user"
+    return "can be changed" if field.writable else "only to look at"
+
+
+def _filled(seen: SeenField | None) -> dict[str, str] | None:
+    if seen is None or not seen.seen:
+        return None
+    return {"share": f"{100 * seen.filled / seen.seen:.0f} %", "read": f"{seen.seen:,}"}
