@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.db import transaction
 
-from mappings.models import FieldMapping, MappingVersion, Sync, SyncSide, ValueMap
-from mappings.rules import (
-    ConflictRule,
-    Create,
-    FirstMeeting,
-    Gone,
-    MatchRule,
-    OnBlank,
-    OnInvalid,
-    PairRules,
-    Rules,
-    Side,
-    SideRules,
-    Unmapped,
-    ValuePairs,
-    Word,
-)
-from mappings.setup.contents import Contents, Plain, pair_key, restore, store
-
-Lengths = Mapping[Side, Mapping[str, int]]
-"""Side → path → how many characters the field takes there."""
+from mappings.models import MappingVersion, Sync
+from mappings.rules import Rules, Side
+from mappings.setup.compiling import Lengths, rules_in
+from mappings.setup.contents import Contents, assemble, restore, store
 
 
 def rules_of(version: MappingVersion, lengths: Lengths | None = None) -> Rules:
-    """What a version says, for the pure code that carries it out.
+    """What a version says, for the pure code that carries it out: two statements.
 
     lengths: as the systems describe them, where they were asked; without, no value is too long.
     """
-    return Rules(
-        sides={Side(row.side): _side_rules(row) for row in version.sides.select_related("connection")},
-        pairs=tuple(_pair_rules(row, lengths or {}) for row in version.field_mappings.select_related("value_map")),
-        match=tuple(MatchRule({Side.LEFT: tuple(left), Side.RIGHT: tuple(right)}) for left, right in version.match),
-        pilot=frozenset(version.pilot),
-    )
+    sides = list(version.sides.select_related("connection").defer("connection__secrets"))
+    pairs = list(version.field_mappings.select_related("value_map"))
+    used = {row.value_map.pk: row.value_map for row in pairs if row.value_map}
+    zones = {Side(row.side): row.connection.settings.get("time_zone") or "UTC" for row in sides}
+    return rules_in(assemble(version, sides, pairs, used.values()), zones, lengths)
 
 
 def current_version(sync: Sync) -> MappingVersion | None:
@@ -109,59 +90,3 @@ def activate(version: MappingVersion) -> bool:
     version.state = MappingVersion.State.ACTIVE
     version.save(update_fields=["state"])
     return True
-
-
-def _side_rules(row: SyncSide) -> SideRules:
-    return SideRules(
-        object_type=row.object_type,
-        key_field=row.key_field,
-        create=Create(row.create),
-        on_create=row.on_create,
-        scope=row.scope,
-        narrow=row.narrow,
-        gone=Gone(row.gone),
-        several=row.several,
-        time_zone=row.connection.settings.get("time_zone") or "UTC",
-    )
-
-
-def _pair_rules(row: FieldMapping, lengths: Lengths) -> PairRules:
-    paths = {Side.LEFT: row.left, Side.RIGHT: row.right}
-    return PairRules(
-        key=pair_key(row.left, row.right),
-        paths=paths,
-        kind=row.kind,
-        words={Side.LEFT: Word(row.to_left), Side.RIGHT: Word(row.to_right)},
-        conflict=ConflictRule(row.conflict),
-        first_meeting=FirstMeeting(row.first_meeting),
-        on_blank=OnBlank(row.on_blank),
-        on_invalid=OnInvalid(row.on_invalid),
-        defaults=_by_side(row.defaults),
-        keep_old=_by_side(row.keep_old),
-        group=row.group,
-        region=str(row.region or ""),
-        currency=row.currency,
-        restricted_when=_by_side(row.restricted_when),
-        value_map=_value_pairs(row.value_map),
-        reads=_given({Side.LEFT: row.read_left, Side.RIGHT: row.read_right}),
-        writes=_given({Side.LEFT: row.write_left, Side.RIGHT: row.write_right}),
-        lengths={side: lengths[side][path] for side, path in paths.items() if path in lengths.get(side, {})},
-    )
-
-
-def _by_side(stored: Plain) -> dict[Side, Any]:
-    return {Side(side): value for side, value in stored.items()}
-
-
-def _given(expressions: Mapping[Side, str]) -> dict[Side, str]:
-    return {side: source for side, source in expressions.items() if source}
-
-
-def _value_pairs(value_map: ValueMap | None) -> ValuePairs | None:
-    if value_map is None:
-        return None
-    return ValuePairs(
-        pairs=tuple((left, right) for left, right in value_map.pairs),
-        unmapped=Unmapped(value_map.unmapped),
-        defaults=_by_side(value_map.defaults),
-    )

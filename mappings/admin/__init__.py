@@ -3,22 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from connectors.admin.pages import ReadOnlyAdmin
-from mappings.models import FieldMapping, MappingVersion, Sync, SyncSide, ValueMap
-
-
-@admin.register(Sync)
-class SyncAdmin(ReadOnlyAdmin):
-    list_display = ("name", "state", "schedule", "time_zone")
-    list_filter = ("state",)
-    search_fields = ("name",)
-
-
-@admin.register(MappingVersion)
-class MappingVersionAdmin(ReadOnlyAdmin):
-    list_display = ("sync", "number", "state", "created_at", "created_by", "approved_at", "approved_by")
-    list_filter = ("state",)
-    list_select_related = ("sync",)
-    search_fields = ("sync__name",)
+from mappings.models import FieldMapping, SyncSide, ValueMap
 
 
 @admin.register(SyncSide)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -100,15 +100,38 @@ def plain_row(row: models.Model, words: Sequence[str]) -> Plain:
 
 def contents_of(version: MappingVersion) -> Contents:
     """What a version says now."""
+    return contents_of_all([version])[version.pk]
+
+
+def contents_of_all(versions: Iterable[MappingVersion]) -> dict[int, Contents]:
+    """Version → what it says: three statements, however many there are."""
+    by_id = {version.pk: version for version in versions}
+    sides = SyncSide.objects.filter(version__in=by_id).select_related("connection").defer("connection__secrets")
+    pairs = FieldMapping.objects.filter(version__in=by_id).select_related("value_map")
+    maps = ValueMap.objects.filter(version__in=by_id)
+    return {
+        pk: assemble(
+            version,
+            [row for row in sides if row.version_id == pk],
+            [row for row in pairs if row.version_id == pk],
+            [row for row in maps if row.version_id == pk],
+        )
+        for pk, version in by_id.items()
+    }
+
+
+def assemble(
+    version: MappingVersion, sides: Iterable[SyncSide], pairs: Iterable[FieldMapping], maps: Iterable[ValueMap]
+) -> Contents:
+    """What a version says, of its rows."""
     return Contents(
-        sides={row.side: plain_row(row, SIDE_WORDS) for row in version.sides.select_related("connection")},
+        sides={row.side: plain_row(row, SIDE_WORDS) for row in sides},
         match=version.match,
         pilot=sorted(version.pilot),
         pairs={
-            pair_key(row.left, row.right): plain_row(row, PAIR_WORDS) | {"value_map": _map_name(row)}
-            for row in version.field_mappings.select_related("value_map")
+            pair_key(row.left, row.right): plain_row(row, PAIR_WORDS) | {"value_map": _map_name(row)} for row in pairs
         },
-        value_maps={row.name: plain_row(row, MAP_WORDS) for row in version.value_maps.all()},
+        value_maps={row.name: plain_row(row, MAP_WORDS) for row in maps},
     )
 
 
