@@ -11,11 +11,13 @@ from django.utils import timezone
 from alumnisync.engine.newcomers import shown_of
 from alumnisync.engine.poll import accept_list
 from alumnisync.engine.questions import reopen
+from alumnisync.engine.trial import is_trial
 from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.engine.units import Base
 from alumnisync.models import ChangeRecord, Conflict, Link, Match, Question, Review, SyncRun
+from alumnisync.versions import activate
 from connectors.models import Cursor, RemoteRecord
-from mappings.models import MappingVersion, SyncSide
+from mappings.models import MappingVersion, Sync, SyncSide
 from mappings.rules import Side
 
 CHOICES = ("left", "right", "value", "leave")
@@ -48,27 +50,35 @@ def decide(conflict: Conflict, choice: str, *, by: str, value: Any = None, comme
         raise Refusal("Say which value both sides shall have.")
     if conflict.state == Question.State.CLOSED:
         raise Refusal("This is settled already: the two sides agree, or one of them moved back.")
+    _refuse_question_of_trial(conflict)
     own = _own_value(conflict, value) if choice == "value" else None
     _close_with(conflict, choice, by=by, value=own, comment=comment)
     return conflict
 
 
 @transaction.atomic
-def approve(item: SyncRun | Review, *, by: str) -> SyncRun | Review:
+def approve(item: SyncRun | Review, *, by: str, comment: str = "") -> SyncRun | Review:
     """Let a preview, a held run or a reviewed change through. A run is then carried out by the next `sync`.
 
+    Approving what a draft would do, of a sync that is live or paused, puts the draft in force.
     Raises Refusal in words for a plan that a newer one has replaced, or whose rules are no longer in force.
     """
     if isinstance(item, Review):
-        return _approve_review(Review.objects.select_for_update().get(pk=item.pk), by)
+        return _approve_review(Review.objects.select_for_update().get(pk=item.pk), by, comment)
     run = SyncRun.objects.select_for_update().select_related("version", "sync").get(pk=item.pk)
     _refuse_outdated(run)
     run.approved_at, run.approved_by, run.state = timezone.now(), by, SyncRun.State.QUEUED
-    run.save(update_fields=["approved_at", "approved_by", "state"])
+    # Of a queued run it says when the queue may be given it again.
+    run.lease_until = None
+    run.save(update_fields=["approved_at", "approved_by", "state", "lease_until"])
+    if run.version.state == MappingVersion.State.DRAFT and run.sync.state != Sync.State.DRAFT:
+        # Else the next run would plan by the former rules, and put back what these changed.
+        activate(run.version)
     if run.version.approved_at is None:
         run.version.approved_at, run.version.approved_by = run.approved_at, by
         run.version.save(update_fields=["approved_at", "approved_by"])
-    Review.objects.filter(run=run, state=Question.State.HELD).update(state=Question.State.OPEN)
+    for model in (Conflict, Review):
+        model.objects.filter(run=run, state=Question.State.HELD).update(state=Question.State.OPEN)
     for cursor in _lists_of(run):
         accept_list(cursor)
     return run
@@ -78,19 +88,24 @@ def approve(item: SyncRun | Review, *, by: str) -> SyncRun | Review:
 def reject(item: SyncRun | Review, *, by: str, why: str) -> SyncRun | Review:
     """Refuse a plan or a reviewed change: bases stay, and each refused value is remembered until it moves on."""
     if isinstance(item, Review):
-        return _reject_review(Review.objects.select_for_update().get(pk=item.pk), by, why)
+        review = Review.objects.select_for_update().get(pk=item.pk)
+        _refuse_question_of_trial(review)
+        return _reject_review(review, by, why)
     run = SyncRun.objects.select_for_update().select_related("version", "sync").get(pk=item.pk)
     _refuse_outdated(run)
+    run.state, run.reason = SyncRun.State.STOPPED, f"Rejected by {by}: {why}"
+    run.save(update_fields=["state", "reason"])
+    if is_trial(run.version):
+        _drop_trial(run, why)
+        return run
     _reject_changes(run, why)
     for review in Review.objects.select_for_update().filter(run=run, state=Question.State.HELD):
         _reject_review(review, by, why)
-    run.state, run.reason = SyncRun.State.STOPPED, f"Rejected by {by}: {why}"
-    run.save(update_fields=["state", "reason"])
     return run
 
 
 @transaction.atomic
-def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | None = None) -> Match:
+def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | None = None, comment: str = "") -> Match:
     """Decide a possible match: link (with which record), create a new one, ignore for now, or never the same."""
     match = Match.objects.select_for_update().get(pk=match.pk)
     if choice not in MATCH_CHOICES:
@@ -103,9 +118,27 @@ def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | N
     if choice == "link" and (record is None or record not in candidates):
         raise Refusal("Say which of the possible records it is.")
     match.choice, match.chosen, match.state = choice, record, Match.State.DECIDED
-    match.decided_by, match.decided_at = by, timezone.now()
-    match.save(update_fields=["choice", "chosen", "state", "decided_by", "decided_at"])
+    match.decided_by, match.decided_at, match.comment = by, timezone.now(), comment
+    match.save(update_fields=["choice", "chosen", "state", "decided_by", "decided_at", "comment"])
     return match
+
+
+def _drop_trial(run: SyncRun, why: str) -> None:
+    """Refuse what a draft would do: the values it shows may still come by the rules in force, so none is remembered."""
+    waiting = run.changes.filter(state__in=(ChangeRecord.State.PLANNED, ChangeRecord.State.HELD))
+    waiting.update(state=ChangeRecord.State.REJECTED, reason=why, finished_at=timezone.now())
+    for model in (Conflict, Review):
+        model.objects.filter(run=run, state=Question.State.HELD).update(state=Question.State.CLOSED)
+
+
+def _refuse_question_of_trial(question: Conflict | Review) -> None:
+    version = question.run.version
+    # Held by a safety limit is another thing: a person may well decide one of those.
+    is_held = question.state == Question.State.HELD and version.state == MappingVersion.State.RETIRED
+    if is_held or (question.run.approved_at is None and is_trial(version)):
+        raise Refusal(
+            f"Run {question.run_id} asks this by rules that are not in force. Approve or reject that run first."
+        )
 
 
 def _own_value(conflict: Conflict, value: Any) -> dict[str, Any]:
@@ -131,10 +164,11 @@ def _close_with(
     question.save(update_fields=["choice", "value", "comment", "state", "decided_by", "decided_at"])
 
 
-def _approve_review(review: Review, by: str) -> Review:
+def _approve_review(review: Review, by: str, comment: str) -> Review:
     if review.state == Question.State.CLOSED:
         raise Refusal("This change is settled already.")
-    _close_with(review, Side(review.side).other.value, by=by)
+    _refuse_question_of_trial(review)
+    _close_with(review, Side(review.side).other.value, by=by, comment=comment)
     return review
 
 

@@ -99,14 +99,18 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# The queue delivers, our rows remember: a task lost or delivered twice does no harm; none is tried for ever.
+# The queue delivers, our rows remember: a run under way has its lease, so what the queue delivers a second time finds
+# nothing to do, and what it lost is handed over again by the tick. Hence a task may take as long as a first run of a
+# large sync does; whoever needs longer is ended, and goes on in the next process. `retry` must exceed `timeout`, and
+# `queue_limit` is `workers`, so that nothing waits in a worker that somebody else could do.
 Q_CLUSTER = {
     "name": "alumnisync",
-    "workers": 2,
-    "queue_limit": 2,
-    "timeout": 3600,
-    "retry": 7500,
-    "max_attempts": 3,
+    "workers": 3,
+    "queue_limit": 3,
+    "timeout": 24 * 3600,
+    "retry": 25 * 3600,
+    "max_attempts": 1,
+    "ack_failures": True,
     "catch_up": False,
     "save_limit": 0,
     **({"redis": env.str("BROKER_URL")} if env.str("BROKER_URL", default="") else {"orm": "default"}),

@@ -25,6 +25,10 @@ class LeaseLost(Exception):
     """Another process took the run over: this one must not write anything more."""
 
 
+class StopAsked(Exception):
+    """A person asked the run to stop. The text is for people."""
+
+
 class Lease:
     """The right to work on one run."""
 
@@ -50,13 +54,16 @@ class Lease:
             return False
 
     def beat(self) -> None:
-        """Prolong the lease now and then. Raises LeaseLost where somebody else holds it by now."""
+        """Prolong the lease now and then. Raises LeaseLost where somebody else holds it by now, and StopAsked."""
         now = timezone.now()
         if now - self._beaten < BEAT:
             return
         if not self._ours().update(lease_until=now + LEASE):
             raise self._lost()
         self._beaten = now
+        # While a run is under way there is a reason on its row only where somebody asked it to stop.
+        if reason := self._ours().values_list("reason", flat=True).first():
+            raise StopAsked(reason)
 
     def hold(self) -> None:
         """First in a transaction: nobody can take the run over until it ends. Raises LeaseLost."""

@@ -15,6 +15,7 @@ from alumnisync.engine.plan import Planner
 from alumnisync.engine.units import SIDES
 from alumnisync.models import SyncRun
 from connectors.checking import verify
+from connectors.described import remember
 from connectors.models import Cursor
 from mappings.models import MappingVersion, SyncSide
 from mappings.rules import Side
@@ -53,6 +54,7 @@ def _open_end(side: Side, row: SyncSide) -> End:
     try:
         verify(row.connection, connector)
         described = describe(row.connection, connector, row.object_type)
+        remember(row.connection, [described])
     except BaseException:
         connector.close()
         raise

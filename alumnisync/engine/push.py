@@ -18,6 +18,7 @@ from alumnisync.engine import points
 from alumnisync.engine.context import Context, End
 from alumnisync.engine.deliver import Courier
 from alumnisync.engine.faults import FAULTS_IN_A_ROW, FaultyRun
+from alumnisync.engine.lease import StopAsked
 from alumnisync.engine.orders import Delivery, Line, Order
 from alumnisync.engine.plan import KEY
 from alumnisync.engine.settle import settle
@@ -76,12 +77,21 @@ class _Push:
     def _gather(self) -> None:
         """Store the answers that are there; where they stop the run, first those still to come."""
         done, _ = wait(self.under_way, timeout=BEAT_SECONDS, return_when=FIRST_COMPLETED)
-        self.ctx.beat()
-        trouble = [error for future in done if (error := self._store(future))]
+        stop = self._stop_asked()
+        trouble: list[Exception] = [error for future in done if (error := self._store(future))]
+        trouble += [stop] if stop else []
         if trouble:
             for future in list(self.under_way):
                 self._store(future)
             raise trouble[0]
+
+    def _stop_asked(self) -> StopAsked | None:
+        """Prolong the lease; whether somebody wants the run to stop. What is on its way is still waited for."""
+        try:
+            self.ctx.beat()
+        except StopAsked as asked:
+            return asked
+        return None
 
     def _store(self, future: Future[list[Delivery]]) -> Exception | None:
         """Store what became of a batch; why nothing more may be sent, or None."""

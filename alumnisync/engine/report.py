@@ -38,7 +38,8 @@ def close_run(ctx: Context) -> None:
     run.finished_at = timezone.now()
     run.state = _state(run)
     ours = SyncRun.objects.filter(pk=run.pk, lease_owner=ctx.lease.owner, state=State.RUNNING)
-    ours.update(state=run.state, counts=run.counts, finished_at=run.finished_at)
+    # Whoever asked it to stop came too late.
+    ours.update(state=run.state, counts=run.counts, finished_at=run.finished_at, reason="")
 
 
 def count_written(run: SyncRun) -> None:

@@ -11,15 +11,25 @@ from collections.abc import Callable, Mapping
 
 from django.utils import timezone
 
+from alumnisync.alerts import tell
 from alumnisync.describing import Misfit
-from alumnisync.engine import points
+from alumnisync.engine import points, trial
+from alumnisync.engine.admission import (
+    Busy,
+    Refused,
+    approved_and_unfinished,
+    clear_dead,
+    refuse_unless_live,
+    version_for,
+)
 from alumnisync.engine.approval import drop_creates_found, drop_what_moved
 from alumnisync.engine.context import Context, End
+from alumnisync.engine.diary import Diary
 from alumnisync.engine.draft import draft
 from alumnisync.engine.faults import FaultyRun, report
 from alumnisync.engine.guard import Hold, limits
 from alumnisync.engine.holding import changed, guard, hold
-from alumnisync.engine.lease import Lease, LeaseLost, is_dead, is_elsewhere
+from alumnisync.engine.lease import Lease, LeaseLost, StopAsked
 from alumnisync.engine.match import match
 from alumnisync.engine.opening import match_reader, open_run, release
 from alumnisync.engine.poll import ListLimits, Polled, poll, wanted_fields
@@ -33,7 +43,9 @@ from connectors.records import ConnectorError
 from mappings.models import MappingVersion, Sync, SyncSide
 from mappings.rules import Rules, Side
 from mappings.transforms import ExpressionError
-from mappings.versions import current_version, newest_version, rules_of
+from mappings.versions import rules_of
+
+__all__ = ["Busy", "Refused", "finish_approved", "perform", "run_sync"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,116 +54,100 @@ UNAPPROVED = "These rules were never approved: look at what they would do, then 
 WHOLE = frozenset({"list", "gone", "version"})
 
 
-class Busy(Exception):
-    """Another run of the sync is under way. The text is for people."""
-
-
-class Refused(Exception):
-    """The run asked for can't be started. The text is for people."""
-
-
-def run_sync(sync: Sync, *, preview: bool = False, say: Callable[[str], None] = logger.info) -> SyncRun:
+def run_sync(sync: Sync, *, preview: bool = False, by: str = "", say: Callable[[str], None] = logger.info) -> SyncRun:
     """One run of a sync, start to end; with `preview` nothing is written anywhere.
 
-    Takes over an approved run whose process died and finishes that one. say: where progress goes, in words.
+    Takes over an approved run whose process died and finishes that one. by: who wants it; "" is its schedule.
+    say: where progress goes, in words.
     Raises Busy and Refused; whatever goes wrong later ends the run as failed, with the reason on it.
     """
-    _clear_dead(sync, say)
-    if not preview and (approved := _approved_and_unfinished(sync)):
-        return _work(approved, _carry_out, say)
-    version = _version_for(sync, preview=preview)
+    clear_dead(sync, say)
+    if not preview and (approved := approved_and_unfinished(sync)):
+        return perform(approved, say)
+    version = version_for(sync, preview=preview)
     kind = SyncRun.Kind.PREVIEW if preview else SyncRun.Kind.RUN
-    return _work(SyncRun(sync=sync, version=version, kind=kind), _walk, say)
+    return perform(SyncRun(sync=sync, version=version, kind=kind, requested_by=by), say)
 
 
 def finish_approved(run: SyncRun, *, say: Callable[[str], None] = logger.info) -> SyncRun:
     """Carry out a run that a person approved, exactly as it was shown. Raises Busy and Refused."""
     if run.approved_at is None:
         raise Refused(f"Run {run.pk} was not approved.")
-    _refuse_unless_live(run.sync, "The approval is kept: the first run once it is live carries it out.")
-    _clear_dead(run.sync, say)
-    return _work(run, _carry_out, say)
+    refuse_unless_live(run.sync, "The approval is kept: the first run once it is live carries it out.")
+    clear_dead(run.sync, say)
+    return perform(run, say)
 
 
-def _version_for(sync: Sync, *, preview: bool) -> MappingVersion:
-    if not preview:
-        _refuse_unless_live(sync, "Set it to live, or ask for a preview.")
-    version = newest_version(sync) if sync.state == Sync.State.DRAFT else current_version(sync)
-    if version is None:
-        raise Refused(f"The sync {sync} has no rules yet. Load a setup file for it.")
-    return version
-
-
-def _refuse_unless_live(sync: Sync, advice: str) -> None:
-    if sync.state != Sync.State.LIVE:
-        word = "paused" if sync.state == Sync.State.PAUSED else "a draft"
-        raise Refused(f"The sync {sync} is {word}. {advice}")
-
-
-def _clear_dead(sync: Sync, say: Callable[[str], None]) -> None:
-    """Free the sync from a run whose process is gone. Raises Busy while one is alive."""
-    for run in sync.runs.filter(state=State.RUNNING):
-        if not is_dead(run):
-            raise Busy(f"Run {run.pk} of {sync} is under way. Wait until it has ended, or stop it.")
-        say(f"Run {run.pk} {'on another host ' if is_elsewhere(run) else ''}was interrupted; it is taken over.")
-        state = State.QUEUED if run.approved_at else State.STOPPED
-        SyncRun.objects.filter(pk=run.pk, state=State.RUNNING, lease_owner=run.lease_owner).update(
-            state=state, reason="" if run.approved_at else "Its process died.", finished_at=timezone.now()
-        )
-
-
-def _approved_and_unfinished(sync: Sync) -> SyncRun | None:
-    """The sync's last run, if a person approved it and it did not come to its end, while its rules are in force."""
-    last = sync.runs.select_related("version").order_by("-pk").first()
-    if last is None or last.approved_at is None or sync.state != Sync.State.LIVE:
-        return None
-    is_in_force = last.version.state != MappingVersion.State.RETIRED
-    return last if is_in_force and last.state in (State.QUEUED, State.FAILED) else None
-
-
-def _work(run: SyncRun, walk: Callable[[Context], None], say: Callable[[str], None]) -> SyncRun:
-    """Walk through a run and store how it ended, whatever happens. Raises Busy."""
+def perform(run: SyncRun, say: Callable[[str], None] = logger.info) -> SyncRun:
+    """Work through a run, store how it ended, whatever happens, and tell who wants to know. Raises Busy and Refused."""
     lease = Lease(run)
     if not lease.take():
         raise Busy(f"Another run of {run.sync} is under way. Wait until it has ended.")
     points.reached(points.STARTED)
-    ctx: Context | None = None
+    diary = Diary(lease, say)
     try:
-        ctx = open_run(run, lease, say)
-        walk(ctx)
-        close_run(ctx)
+        misfit = _work(run, lease, diary)
     except LeaseLost as error:
         raise Busy(str(error)) from error
-    except Misfit as error:
-        _fail(run, lease, str(error))
-        raise Refused(str(error)) from error
-    except (ConnectorError, ExpressionError, FaultyRun) as error:
-        _fail(run, lease, str(error))
-    except Exception as error:
-        _fail(run, lease, report(error, "during a run"))
     finally:
+        diary.save()
         release(lease)
-        if ctx is not None:
-            ctx.close()
     run.refresh_from_db()
+    tell(run)
+    if misfit is not None:
+        raise Refused(str(misfit), run) from misfit
     return run
 
 
-def _fail(run: SyncRun, lease: Lease, reason: str) -> None:
-    """Store the reason; an approved run stays approved, so that the next one goes on with it."""
+def _work(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Misfit | None:
+    """Walk through a run under its lease; what of its rules doesn't fit the systems. Raises LeaseLost."""
+    ctx: Context | None = None
+    try:
+        ctx = open_run(run, lease, say)
+        (_walk if run.approved_at is None else _carry_out)(ctx)
+        close_run(ctx)
+    except LeaseLost:
+        raise
+    except StopAsked as stopped:
+        _end(run, lease, State.STOPPED, str(stopped))
+    except Misfit as misfit:
+        _end(run, lease, State.FAILED, str(misfit))
+        return misfit
+    except (ConnectorError, ExpressionError, FaultyRun) as error:
+        _end(run, lease, State.FAILED, str(error))
+    except Exception as error:
+        _end(run, lease, State.FAILED, report(error, "during a run"))
+    finally:
+        if ctx is not None:
+            ctx.close()
+    return None
+
+
+def _end(run: SyncRun, lease: Lease, state: SyncRun.State, reason: str) -> None:
+    """Store the reason; an approved run that failed stays approved, so that the next one goes on with it."""
     count_written(run)
     SyncRun.objects.filter(pk=run.pk, lease_owner=lease.owner).update(
-        state=State.FAILED, reason=reason, counts=run.counts, finished_at=timezone.now()
+        state=state, reason=reason, counts=run.counts, finished_at=timezone.now()
     )
 
 
 def _walk(ctx: Context) -> None:
     """An ordinary run, or a preview."""
+    trial.plan_anew_after_other_rules(ctx.run)
     recover(ctx)
     await_requests(ctx)
     verdicts = _poll(ctx)
     recognise_creates(ctx)
     upto = {side: ctx.ends[side].cursor.change_no for side in SIDES}
+    with trial.kept_apart(ctx.run, ctx.lease):
+        holds = _plan(ctx, upto, verdicts)
+    if ctx.run.kind == SyncRun.Kind.PREVIEW or any(item.guard in WHOLE for item in holds):
+        return
+    _send(ctx)
+
+
+def _plan(ctx: Context, upto: Mapping[Side, int], verdicts: list[str]) -> list[Hold]:
+    """Match, plan and judge the plan; what of it is held."""
     _match(ctx, upto)
     close_creates(ctx, is_matched=True)
     ctx.say("Planning…")
@@ -160,9 +156,7 @@ def _walk(ctx: Context) -> None:
     points.reached(points.PLANNED)
     holds = _guard(ctx, verdicts)
     points.reached(points.GUARDED)
-    if ctx.run.kind == SyncRun.Kind.PREVIEW or any(item.guard in WHOLE for item in holds):
-        return
-    _send(ctx)
+    return holds
 
 
 def _carry_out(ctx: Context) -> None:
@@ -254,9 +248,10 @@ def _match(ctx: Context, upto: Mapping[Side, int]) -> None:
 def _supersede(run: SyncRun) -> None:
     """The new plan holds whatever earlier ones had unfinished: they are over."""
     earlier = run.sync.runs.filter(pk__lt=run.pk, state__in=(State.HELD, State.QUEUED))
-    earlier.update(state=State.SUPERSEDED)
+    replaced = f"Run {run.pk} planned everything anew."
+    earlier.update(state=State.SUPERSEDED, reason=replaced)
     previews = run.sync.runs.filter(pk__lt=run.pk, kind=SyncRun.Kind.PREVIEW, state=State.DONE, approved_at=None)
-    previews.update(state=State.SUPERSEDED)
+    previews.update(state=State.SUPERSEDED, reason=replaced)
 
 
 def _guard(ctx: Context, verdicts: list[str]) -> list[Hold]:

@@ -11,7 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from alumnisync.command import Exit
-from alumnisync.demo import DemoError, connect, demo, first_run, refuse_taken, serve, story
+from alumnisync.demo import DemoError, connect, demo, first_run, story
+from alumnisync.demo.serving import refuse_taken, serve
 
 PEOPLE = 200
 

@@ -53,7 +53,7 @@ class Command(AnsweringCommand):
 
     def _run(self, sync: Sync, options: dict[str, Any]) -> SyncRun:
         if options["approve"] is None:
-            return run_sync(sync, preview=options["preview"], say=self.progress)
+            return run_sync(sync, preview=options["preview"], by=getpass.getuser(), say=self.progress)
         run = sync.runs.filter(pk=options["approve"]).first()
         if run is None:
             raise Failure(f"{sync} has no run {options['approve']}.")

@@ -9,7 +9,9 @@ import sys
 from typing import Any
 
 from django.core.management import call_command
+from django.db import connections
 
+from alumnisync import due
 from alumnisync.command import Answer, AnsweringCommand, refuse_old_database
 
 PR_SET_PDEATHSIG = 1
@@ -20,6 +22,11 @@ class Command(AnsweringCommand):
 
     def answer(self, **options: Any) -> Answer:
         refuse_old_database()
+        due.keep_ticking()
+        # The queue's first tick comes after half a minute: what a dead worker left need not wait for it.
+        due.tick()
+        # Its processes are forked, and must not share a connection.
+        connections.close_all()
         # Else the children of a worker that was killed would work on, unwatched.
         os.register_at_fork(after_in_child=end_with_parent)
         call_command("qcluster")

@@ -1,0 +1,16 @@
+"""What the queue calls. Each may be called twice, or not at all: the rows remember what is to be done."""
+
+from __future__ import annotations
+
+from alumnisync import due
+from alumnisync.engine import queued
+
+
+def work(run_id: int) -> None:
+    """Carry out a queued run."""
+    queued.work(run_id)
+
+
+def tick() -> None:
+    """What has to be done every minute."""
+    due.tick()
