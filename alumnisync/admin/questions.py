@@ -1,0 +1,231 @@
+"""The inbox: what both sides changed, and what is to be reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import URLPattern, reverse
+
+from alumnisync.deciding import (
+    GONE,
+    Batch,
+    Tally,
+    all_wanted,
+    decide_many,
+    settle_question,
+    ticked,
+)
+from alumnisync.inbox.detail import detail, find
+from alumnisync.inbox.lines import choices_of
+from alumnisync.inbox.listing import Listing, listing, next_open
+from alumnisync.inbox.wanted import AskedModel, Wanted
+from alumnisync.inbox.wording import Wording, counted, wordings
+from alumnisync.models import Conflict, Match, Review
+from alumnisync.review import Refusal
+from connectors.admin.pages import ScreenAdmin, tell
+
+READS = ("GET", "HEAD")
+HEADINGS = {Conflict: "Both changed", Review: "To review", Match: "Possible matches"}
+LONGEST_COMMENT = 2_000
+
+
+class InboxAdmin(ScreenAdmin):
+    """A list of what waits, a page for each, and deciding one or many."""
+
+    model: AskedModel
+    list_template = "questions"
+
+    def screens(self) -> Iterable[URLPattern]:
+        needed = (self._permission("view"), self._permission("change"))
+        return (
+            self.does("decide-many/", self.decide_many_view, "decide_many", *needed),
+            self.does("<int:pk>/decide/", self.decide_view, "decide", *needed),
+        )
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        self._may_look(request)
+        wanted = Wanted.read(self.model, request.GET)
+        found = listing(wanted, request.GET.get("page", "1"))
+        context = {
+            "list": found,
+            "can_decide": self._may_decide(request),
+            "many": self.many_choices(found),
+            "here": self._list_address(),
+            "page_name": f"admin:{self.opts.app_label}_{self.opts.model_name}_change",
+            "decide_address": self._address("decide_many"),
+        }
+        return self.show(request, f"alumnisync/inbox/{self.list_template}.html", HEADINGS[self.model], **context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponseBase:
+        self._may_look(request)
+        return self.page(request, object_id, Wanted.read(self.model, request.GET))
+
+    def page(self, request: HttpRequest, pk: str, wanted: Wanted) -> HttpResponseBase:
+        """The page of one question."""
+        question = find(self.model, pk)  # type: ignore[arg-type]  # matches have a page of their own
+        words = wordings([question.link.sync_id]) if question else {}
+        if question is None or question.link.sync_id not in words:
+            return self.no_longer_there(request, wanted)
+        found = detail(question, words[question.link.sync_id])
+        title = f"{found.row.field} of {found.row.person}"
+        return self.show(
+            request,
+            "alumnisync/inbox/question.html",
+            title,
+            detail=found,
+            **self.around(request, question, wanted, words),
+        )
+
+    def around(self, request: HttpRequest, question: Any, wanted: Wanted, words: dict[int, Wording]) -> dict[str, Any]:
+        """What the page of any question needs besides the question."""
+        following = next_open(wanted, question, words)
+        return {
+            "wanted": wanted,
+            "trail": [(HEADINGS[self.model], self._list_address() + wanted.query())],
+            "next_address": self._page_address(following, wanted) if following else "",
+            "decide_address": self._address("decide", question.pk),
+            "can_decide": self._may_decide(request),
+        }
+
+    def many_choices(self, found: Listing) -> dict[str, str]:
+        """What can be chosen for several at once: choice → words. Empty where the rows don't agree on the words."""
+        if self.model is Review:
+            return {"approve": "Let them through", "refuse": "Refuse them"}
+        return choices_of(found.word) if found.word else {}
+
+    def decide_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        wanted = Wanted.read(self.model, request.POST)
+        question = self.model._default_manager.filter(pk=pk).first()
+        if question is None:
+            return self.no_longer_there(request, wanted)
+        try:
+            self.decide(request, question)
+        except Refusal as refusal:
+            tell(request, str(refusal), wrong=True)
+            # What was settled meanwhile needs no second look; anything else does.
+            address = self._list_address() + wanted.query() if str(refusal) == GONE else self._page_address(pk, wanted)
+            return HttpResponseRedirect(address)
+        return HttpResponseRedirect(self._onward(request, question, wanted))
+
+    def decide(self, request: HttpRequest, question: Any) -> None:
+        """Carries a decision to the function that takes it. Raises Refusal."""
+        texts = {name.removeprefix("own:"): str(text) for name, text in request.POST.items() if name.startswith("own:")}
+        settle_question(
+            question,
+            request.POST.get("choice", ""),
+            seen=request.POST.get("seen", ""),
+            by=request.user.get_username(),
+            comment=comment_of(request),
+            texts=texts,
+        )
+
+    def decide_many_view(self, request: HttpRequest) -> HttpResponseBase:
+        wanted = Wanted.read(self.model, request.POST)
+        address = self._list_address() + wanted.query()
+        try:
+            batch = self._batch(request, wanted)
+        except Refusal as refusal:
+            tell(request, str(refusal), wrong=True)
+            return HttpResponseRedirect(address)
+        if not batch.rows:
+            tell(request, " ".join(batch.left_out) or "Tick at least one first.", wrong=True)
+            return HttpResponseRedirect(address)
+        if request.POST.get("sure") != "yes":
+            return self._ask(request, wanted, batch)
+        choice = request.POST.get("choice", "")
+        tally = decide_many(batch, choice, by=request.user.get_username(), comment=comment_of(request))
+        _tell_tally(request, tally, batch)
+        return HttpResponseRedirect(address)
+
+    def _batch(self, request: HttpRequest, wanted: Wanted) -> Batch:
+        if request.POST.get("all") == "yes":
+            count = request.POST.get("count", "")
+            return all_wanted(wanted, int(count) if count.isdecimal() else -1, request.POST.get("mark", ""))
+        return ticked(self.model, request.POST.getlist("tick"))
+
+    def _ask(self, request: HttpRequest, wanted: Wanted, batch: Batch) -> HttpResponse:
+        """Says how many people and fields it is about, before anything is decided."""
+        found = listing(wanted, "1")
+        choice = request.POST.get("choice", "")
+        label = self.many_choices(found).get(choice)
+        if label is None:
+            tell(request, "Choose a sync first, then what to do.", wrong=True)
+            return HttpResponseRedirect(self._list_address() + wanted.query())
+        return self.show(
+            request,
+            "alumnisync/inbox/confirm.html",
+            f"{label}?",
+            batch=batch,
+            people=counted(batch.people, "person", "people"),
+            fields=counted(batch.fields, "field", "fields") if batch.fields else "",
+            beyond=f"{batch.beyond:,}" if batch.beyond else "",
+            count=len(batch.rows) + batch.beyond,
+            is_all=request.POST.get("all") == "yes",
+            ticks=request.POST.getlist("tick"),
+            choice=choice,
+            label=label,
+            comment=comment_of(request),
+            wanted=wanted,
+            here=self._list_address() + wanted.query(),
+            decide_address=self._address("decide_many"),
+            trail=[(HEADINGS[self.model], self._list_address() + wanted.query())],
+        )
+
+    def _onward(self, request: HttpRequest, question: Any, wanted: Wanted) -> str:
+        sync = question.sync_id if isinstance(question, Match) else question.link.sync_id
+        following = next_open(wanted, question, wordings([wanted.sync or sync]))
+        if following is None:
+            tell(request, "Decided. Nothing else waits here.")
+            return self._list_address()
+        tell(request, "Decided. Next one.")
+        return self._page_address(following, wanted)
+
+    def no_longer_there(self, request: HttpRequest, wanted: Wanted) -> HttpResponse:
+        """Says so, and leads to the list."""
+        tell(request, "This question isn't there any more: the people it was about are no longer linked.", wrong=True)
+        return HttpResponseRedirect(self._list_address() + wanted.query())
+
+    def _may_look(self, request: HttpRequest) -> None:
+        if request.method not in READS or not self.has_view_permission(request):
+            raise PermissionDenied
+
+    def _may_decide(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(self._permission("change"))
+
+    def _address(self, name: str, *args: Any) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
+
+    def _list_address(self) -> str:
+        return self._address("changelist")
+
+    def _page_address(self, pk: int, wanted: Wanted) -> str:
+        return self._address("change", pk) + wanted.query()
+
+
+@admin.register(Conflict)
+class ConflictAdmin(InboxAdmin):
+    pass
+
+
+@admin.register(Review)
+class ReviewAdmin(InboxAdmin):
+    pass
+
+
+def comment_of(request: HttpRequest) -> str:
+    """What somebody wrote with a decision."""
+    return request.POST.get("comment", "").strip()[:LONGEST_COMMENT]
+
+
+def _tell_tally(request: HttpRequest, tally: Tally, batch: Batch) -> None:
+    problems = [*batch.left_out, *dict.fromkeys(tally.problems)]
+    if tally.decided:
+        tell(request, f"{tally.decided:,} decided. The next run carries it out.")
+    if problems:
+        tell(request, " ".join(problems), wrong=True)

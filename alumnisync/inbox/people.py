@@ -1,0 +1,240 @@
+"""Possible matches: a record and those it may be the same person as, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alumnisync.deciding import linkable, taken_of
+from alumnisync.engine.plan import Planner
+from alumnisync.inbox.lines import joined
+from alumnisync.inbox.outlook import linking_says, planner_of
+from alumnisync.inbox.wording import Wording
+from alumnisync.models import Match
+from alumnisync.naming import person
+from connectors.models import RemoteRecord
+from connectors.moments import when
+from connectors.records import MISSING
+from connectors.showing import is_nothing
+from mappings import paths
+from mappings.models import SyncSide
+from mappings.rules import Side
+from mappings.transforms import ExpressionError, compile_scope
+from mappings.translate import same
+
+CREATES: Mapping[str, str] = {
+    "off": "Not linked. No record is made in {there}: the sync's rules don't create any there.",
+    "review": "Not linked. Before a record is made in {there}, you are asked under “To review”.",
+    "automatic": "Not linked. The next run makes a record in {there}.",
+}
+
+
+@dataclass(frozen=True)
+class PersonRow:
+    """A possible match in a list."""
+
+    match: Match
+    person: str
+    sync: str
+    side: str
+    candidates: Sequence[tuple[str, str]]
+    reason: str
+    asked: str
+    decision: str
+    mark: str = ""
+
+    @property
+    def question(self) -> Match:
+        return self.match
+
+
+@dataclass(frozen=True)
+class Column:
+    """A record of a possible match. problem: why it can't be linked; outlook: what linking it would do."""
+
+    record: RemoteRecord
+    heading: str
+    person: str
+    side: str
+    address: str
+    flags: Sequence[str]
+    problem: str
+    outlook: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a candidate. verdict: how it compares with the record's, in a word."""
+
+    heading: str
+    value: Any
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A field, as the record and each candidate hold it."""
+
+    label: str
+    cells: Sequence[Cell]
+
+
+def find(pk: str) -> Match | None:
+    """A possible match with its record and candidates: two statements. None where there is none."""
+    if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+        return None
+    return Match.objects.select_related("sync", "record").prefetch_related("candidates").filter(pk=pk).first()
+
+
+def person_row(match: Match, word: Wording, mark: str = "") -> PersonRow:
+    """A possible match with its record and candidates at hand; no statement."""
+    there = [(person([one]), _where(match, one, word)) for one in match.candidates.all()]
+    return PersonRow(
+        match,
+        person([match.record]),
+        match.sync.name,
+        word.side(match.side),
+        there,
+        reason_of(match, word),
+        when(match.created_at),
+        chosen(match),
+        mark,
+    )
+
+
+def reason_of(match: Match, word: Wording) -> str:
+    """Why it was asked, with the fields in words."""
+    return match.reason.replace(match.rule, word.rule(match.rule)) if match.rule else match.reason
+
+
+def chosen(match: Match) -> str:
+    """What was decided, in words; "" where nothing was."""
+    words = {
+        "link": "Same person",
+        "create": "New person",
+        "never": "Not the same",
+        "ignore": "Later, when one of the records changes",
+    }
+    return words.get(match.choice, "")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The page of a possible match."""
+
+    columns: Sequence[Column]
+    lines: Sequence[Line]
+    create: str
+    never: str
+
+    @property
+    def choosable(self) -> list[Column]:
+        return [column for column in self.columns[1:] if not column.problem]
+
+
+def compare(match: Match, word: Wording) -> Comparison:
+    """A possible match in full: three statements besides its own rows."""
+    planner, taken = planner_of(word), taken_of(match)
+    records = [match.record, *match.candidates.all()]
+    columns = [_column(match, one, number, word, planner, taken) for number, one in enumerate(records)]
+    there = word.side(Side(match.side).other)
+    word_of_create = planner.rules.sides[Side(match.side).other].create.value if planner else "off"
+    create = CREATES[word_of_create].format(there=there)
+    others = joined(dict.fromkeys(column.person for column in columns[1:]))
+    never = f"Never asked about these again. {create}" if others else ""
+    return Comparison(columns, list(_lines(match, columns, word, planner)), create, never)
+
+
+def _column(
+    match: Match, record: RemoteRecord, number: int, word: Wording, planner: Planner | None, taken: set[int]
+) -> Column:
+    side = _side(match, record)
+    problem = linkable(match, record, taken) or _not_taking_part(record, side, word) if number else ""
+    if number and match.record_id in taken:
+        problem = "The record that was asked about is linked already."
+    pair = {side: record, side.other: match.record}
+    outlook = linking_says(word, planner, pair[Side.LEFT], pair[Side.RIGHT]) if number and not problem else []
+    return Column(
+        record,
+        f"{word.side(side)}: {record.remote_id}",
+        person([record]),
+        word.side(side),
+        word.names.address_of(side, record.remote_id),
+        list(_flags(record, side, word, taken)),
+        problem,
+        outlook,
+    )
+
+
+def _flags(record: RemoteRecord, side: Side, word: Wording, taken: set[int]) -> Iterable[str]:
+    if record.gone_at:
+        yield "no longer found"
+    if record.pk in taken:
+        yield "linked already"
+    if record.problem:
+        yield "could not be read"
+    elif _not_taking_part(record, side, word):
+        yield "not taking part"
+
+
+def _not_taking_part(record: RemoteRecord, side: Side, word: Wording) -> str:
+    row: SyncSide | None = next((one for one in word.version.sides.all() if one.side == side), None)
+    try:
+        takes_part = not (row and row.scope) or compile_scope(row.scope)(record.values)
+    except ExpressionError:
+        takes_part = False
+    return "" if takes_part else "It doesn't take part in this sync."
+
+
+def _lines(match: Match, columns: Sequence[Column], word: Wording, planner: Planner | None) -> Iterable[Line]:
+    """The mapped fields first, then whatever else is kept of the records."""
+    shown: set[tuple[str, str]] = set()
+    for pair, at in word.names.pairs.items():
+        cells = [_cell(match, column, columns[0], pair, at, planner) for column in columns]
+        shown |= {(side, paths.root(path)) for side, path in at.items()}
+        if any(not is_nothing(cell.value) for cell in cells):
+            yield Line(word.names.pair(pair), cells)
+    for side in Side:
+        yield from _unmapped(match, columns, word, side, shown)
+
+
+def _cell(
+    match: Match, column: Column, first: Column, pair: str, at: Mapping[str, str], planner: Planner | None
+) -> Cell:
+    side = _side(match, column.record)
+    value = paths.get(column.record.values, at[side])
+    return Cell(column.heading, value, _verdict(match, column, first, pair, planner))
+
+
+def _verdict(match: Match, column: Column, first: Column, pair: str, planner: Planner | None) -> str:
+    if column is first or planner is None:
+        return ""
+    translator = planner.translators[pair]
+    one, other = (translator.read(_side(match, each.record), each.record.values) for each in (first, column))
+    if any(reading.is_missing or reading.is_blank for reading in (one, other)):
+        return ""
+    return "same" if same(one, other) else "differs"
+
+
+def _unmapped(
+    match: Match, columns: Sequence[Column], word: Wording, side: Side, shown: set[tuple[str, str]]
+) -> Iterable[Line]:
+    mine = [column.record.values for column in columns if _side(match, column.record) == side]
+    for name in dict.fromkeys(name for values in mine for name in values if (side.value, name) not in shown):
+        cells = [Cell(column.heading, _plain(match, column, side, name), "") for column in columns]
+        if any(not is_nothing(cell.value) for cell in cells):
+            yield Line(f"{word.names.field(side, name)} (only in {word.side(side)})", cells)
+
+
+def _plain(match: Match, column: Column, side: Side, name: str) -> Any:
+    return column.record.values.get(name, MISSING) if _side(match, column.record) == side else MISSING
+
+
+def _side(match: Match, record: RemoteRecord) -> Side:
+    side = Side(match.side)
+    return side if record.cursor_id == match.record.cursor_id else side.other
+
+
+def _where(match: Match, record: RemoteRecord, word: Wording) -> str:
+    return f"{word.side(_side(match, record))} {record.remote_id}"
