@@ -9,6 +9,8 @@ from connectors.models import Connection
 from connectors.records import Field, NeedsAttention, ObjectType
 from mappings import paths
 from mappings.rules import ConflictRule, Create, PairRules, Rules, Side, Word
+from mappings.setup.compiling import rules_in
+from mappings.setup.contents import Contents
 from mappings.setup.sections import did_you_mean
 from mappings.transforms import fields_read
 
@@ -39,6 +41,11 @@ def problems(rules: Rules, described: Described) -> list[str]:
         found += _abilities(rules, side, described[side])
         found += _unfilled_fields(rules, side, described[side])
     return [*dict.fromkeys(found), *_newest(rules, described)]
+
+
+def foreseen(contents: Contents, described: Described) -> list[str]:
+    """What a run by these rules would be refused for, by what the systems last said; nothing where one never did."""
+    return problems(rules_in(contents, {}), described) if set(described) == set(Side) else []
 
 
 def warnings(rules: Rules, described: Described) -> list[str]:

@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from connectors.described import described_fields
-from connectors.models import RemoteRecord
+from django.db.models import Prefetch, prefetch_related_objects
+
+from connectors.described import restore
+from connectors.models import KnownObjectType, RemoteRecord
+from connectors.records import ObjectType
 from connectors.registry import connectors
 from mappings import paths
 from mappings.models import MappingVersion, SyncSide
@@ -82,14 +85,26 @@ class Names:
 
 
 def names_of(version: MappingVersion) -> Names:
-    """The words of a version: three statements."""
-    rows = list(version.sides.select_related("connection").defer("connection__secrets"))
-    mapped = version.field_mappings.values_list("left", "right", "group")
-    return Names(
-        sides={row.side: _side_name(row) for row in rows},
-        pairs={f"{left}|{right}": {"left": left, "right": right} for left, right, _ in mapped},
-        groups={f"{left}|{right}": group for left, right, group in mapped if group},
-    )
+    """The words of a version."""
+    return names_by_version([version])[version.pk]
+
+
+def names_by_version(versions: Iterable[MappingVersion]) -> dict[int, Names]:
+    """The words of versions: three statements, however many. What they are made of stays at hand on each version."""
+    by_id = {version.pk: version for version in versions}
+    used = SyncSide.objects.filter(version__in=by_id).values("object_type")
+    kinds = Prefetch("connection__known_object_types", KnownObjectType.objects.filter(name__in=used))
+    sides = SyncSide.objects.select_related("connection").defer("connection__secrets").prefetch_related(kinds)
+    prefetch_related_objects(list(by_id.values()), Prefetch("sides", sides), "field_mappings")
+    return {pk: _names(version) for pk, version in by_id.items()}
+
+
+def described_there(row: SyncSide) -> ObjectType | None:
+    """The kind of record of a side as last described; None where it never was. For rows that were named before."""
+    for known in row.connection.known_object_types.all():
+        if known.name == row.object_type and known.described:
+            return restore(known.described)
+    return None
 
 
 def person(records: Iterable[RemoteRecord | None]) -> str:
@@ -102,15 +117,19 @@ def person(records: Iterable[RemoteRecord | None]) -> str:
     return there[0].remote_id if there else "somebody"
 
 
-def _side_name(row: SyncSide) -> SideName:
-    fields = described_fields(row.connection, row.object_type)
-    return SideName(
-        row.connection.name,
-        row.object_type,
-        row.connection.system,
-        row.connection.settings,
-        {one.name: one.label for one in fields if one.label},
+def _names(version: MappingVersion) -> Names:
+    pairs = {f"{row.left}|{row.right}": row for row in version.field_mappings.all()}
+    return Names(
+        sides={row.side: _side_name(row) for row in version.sides.all()},
+        pairs={key: {"left": row.left, "right": row.right} for key, row in pairs.items()},
+        groups={key: row.group for key, row in pairs.items() if row.group},
     )
+
+
+def _side_name(row: SyncSide) -> SideName:
+    described = described_there(row)
+    labels = {one.name: one.label for one in described.fields if one.label} if described else {}
+    return SideName(row.connection.name, row.object_type, row.connection.system, row.connection.settings, labels)
 
 
 def _plain(label: str) -> str:

@@ -1,10 +1,11 @@
-"""The menu at the left of every page, with how much waits behind each line; and the banner of a demo."""
+"""The menu at the left of every page, with how much waits behind each line; what says that this is a demo."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -57,12 +58,34 @@ def navigation(request: HttpRequest) -> list[Group]:
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """What every page is given besides the theme's own."""
-    return {"is_demo": settings.DEMO}
+    return {"is_demo": settings.DEMO, "demo_people": demo_people}
+
+
+def demo_people() -> list[dict[str, str]]:
+    """Who may sign in to a demo; elsewhere nobody is told."""
+    if not settings.DEMO:
+        return []
+    people = User.objects.filter(is_active=True, is_staff=True).prefetch_related("groups").order_by("pk")
+    return [{"user": one.get_username(), "name": one.get_full_name(), "role": role_of(one)} for one in people]
+
+
+def role_of(user: User) -> str:
+    """The roles of somebody in words."""
+    if user.is_superuser:
+        return "Administrator"
+    return ", ".join(sorted(group.name for group in user.groups.all()))
 
 
 def environment(request: HttpRequest) -> list[str] | None:
     """The label at the top of every page of a demo."""
     return [DEMO, "warning"] if settings.DEMO else None
+
+
+def inbox_address(kind: str) -> str:
+    """The list of what waits of one kind."""
+    app, model = next((app, model) for _title, _icon, app, model, name in INBOX if name == kind)
+    query = _query(kind)
+    return reverse(f"admin:{app}_{model}_changelist") + (f"?{query}" if query else "")
 
 
 def _query(kind: str) -> str:

@@ -28,6 +28,14 @@ OPERATES = (
 ROLES: dict[str, tuple[str, ...]] = {VIEWERS: (), REVIEWERS: DECIDES, EDITORS: EDITS, OPERATORS: OPERATES}
 """Role → permissions besides looking at everything; the stored names of the groups never change."""
 
+ABOUT: dict[str, str] = {
+    VIEWERS: "see everything and change nothing",
+    REVIEWERS: "decide what waits: both changed, to review, possible matches",
+    EDITORS: "make and change syncs and their field pairs, and start previews",
+    OPERATORS: "connect systems, switch syncs on, approve what is sent, start runs",
+}
+"""What people of a role do besides, in words."""
+
 
 def make_roles(**signal: Any) -> None:
     """Makes the groups and gives each what its role needs; whatever else somebody gave a group stays."""

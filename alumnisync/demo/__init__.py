@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +22,17 @@ import yaml
 from cryptography.fernet import Fernet
 from django.conf import settings
 
+from alumnisync.management.commands.worker import end_with_parent
+
 MANAGE = str(Path(settings.BASE_DIR) / "manage.py")
 SANDBOX = Path(settings.BASE_DIR) / "connectors" / "sandbox"
 HELD = 3
-USER = "demo"
-# Seconds that servers have to end by themselves.
-PATIENCE = 5
+WAITS = {
+    "conflicts": "both changed",
+    "reviews": "to review",
+    "matches": "possible matches",
+    "set_aside": "couldn't be sent",
+}
 COUNTED = ("reads", "creates", "updates", "unchanged", "deletes")
 
 
@@ -97,6 +100,10 @@ class Demo:
         body = {"object_type": object_type, "id": record_id, "values": values}
         self._call("POST", system, "change", json=body)
 
+    def add(self, system: str, object_type: str, values: dict[str, Any]) -> None:
+        """Somebody new over there."""
+        self._call("POST", system, "create", json={"object_type": object_type, "values": values})
+
     def side(self, side: str) -> tuple[str, str]:
         """The system and the object type of one side of the demo's sync."""
         end = self.setup["syncs"][0][side]
@@ -124,11 +131,14 @@ def demo(folder: Path, people: int, say: Callable[[str], None]) -> Iterator[Demo
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "HTTPS": "false",
         "BROKER_URL": "",
+        "ALUMNISYNC_DEMO": "true",
     }
     say("Making a database of its own…")
     subprocess.run([sys.executable, MANAGE, "migrate", "--verbosity", "0"], env=environment, check=True)  # noqa: S603
     command = [sys.executable, MANAGE, "sandbox", "--json", "--people", str(people)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as stand_ins:  # noqa: S603
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
+    ) as stand_ins:
         try:
             systems = json.loads(_first_line(stand_ins))
             for name, there in systems.items():
@@ -147,46 +157,6 @@ def _first_line(process: subprocess.Popen[str]) -> str:
     if not line:
         raise DemoError("The stand-ins did not start.")
     return line
-
-
-def refuse_taken(port: int) -> None:
-    """Raises DemoError where somebody listens on a port of this machine already."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise DemoError(f"Port {port} is in use. Name another: make demo ARGS='--port {port + 1}'") from error
-
-
-def serve(demo: Demo, port: int) -> None:
-    """Serve the admin and run the worker until they are ended; how to sign in is told. Raises DemoError."""
-    password = secrets.token_urlsafe(9)
-    demo.environment["DJANGO_SUPERUSER_PASSWORD"] = password
-    demo.manage("createsuperuser", "--noinput", "--username", USER, "--email", "demo@example.org")
-    del demo.environment["DJANGO_SUPERUSER_PASSWORD"]
-    with _server(demo, "worker"), _server(demo, "web", "--port", str(port)) as web:
-        demo.say(f"\nLook at it on http://127.0.0.1:{port}/admin/ as {USER} with the password {password}")
-        demo.say("Ctrl-C ends the demo and all it started.")
-        if web.wait():
-            raise DemoError(f"The admin could not be served on port {port}; what is above says why.")
-
-
-@contextmanager
-def _server(demo: Demo, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    # A session of its own: Ctrl-C reaches us alone, and its processes are ended together, none is forgotten.
-    with subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, MANAGE, *arguments], env=demo.environment, start_new_session=True
-    ) as server:
-        try:
-            yield server
-        finally:
-            server.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                server.wait(PATIENCE)
-            with suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
 
 
 def connect(demo: Demo) -> None:
@@ -213,16 +183,24 @@ def story(demo: Demo) -> None:
     for number, step in enumerate(yaml.safe_load((SANDBOX / "story.yaml").read_text()), start=4):
         demo.say(f"\n{number}. {step['say']}")
         for edit in step["edits"]:
-            system, object_type = demo.side(edit["side"])
-            demo.edit(system, object_type, linked[edit["of"]][edit["side"]], edit["values"])
-        tell(demo, demo.sync())
+            _carry_out(demo, edit, linked)
+        tell(demo, demo.sync(expected=(0, HELD)))
+
+
+def _carry_out(demo: Demo, edit: dict[str, Any], linked: list[dict[str, str]]) -> None:
+    system, object_type = demo.side(edit["side"])
+    if edit.get("new"):
+        demo.add(system, object_type, edit["values"])
+        return
+    for person in linked[edit["of"] : edit.get("to", edit["of"]) + 1]:
+        demo.edit(system, object_type, person[edit["side"]], edit["values"])
 
 
 def tell(demo: Demo, did: dict[str, Any]) -> None:
     """What a run did beside what the stand-ins counted."""
     for word in ("read", "changed", "created", "updated", "stamped"):
         demo.say(f"   {word:<8} {did[word]['left']:>6,} on the left {did[word]['right']:>6,} on the right")
-    waits = {"both changed": did["conflicts"], "to review": did["reviews"], "possible matches": did["matches"]}
+    waits = {words: did[kind] for kind, words in WAITS.items()}
     demo.say("   waiting  " + ", ".join(f"{count:,} {word}" for word, count in waits.items()))
     for item in did["held"]:
         demo.say(f"   on hold  {item['reason']}")

@@ -156,7 +156,7 @@ def test_a_wrong_client_secret(office: Office) -> None:
 
 def test_a_key_that_is_refused_in_the_midst_of_work(office: Office) -> None:
     left = office.there["alumni360"]
-    left.change("user", left.ids("user")[1], last_name="Lovelace")
+    left.change("user", left.ids("user")[1], phone="573-555-0143")
     left.faults.next("401", times=3)
     code, failed = office.sync()
     assert (code, failed["state"]) == (4, "failed")

@@ -111,7 +111,7 @@ def test_a_worker_starts_and_ends_with_all_its_processes(migrated: dict[str, str
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 def test_a_killed_worker_leaves_nobody_working(migrated: dict[str, str], tmp_path: Path) -> None:
     with running(["worker"], migrated, tmp_path) as process:
-        # Itself, the sentinel, two workers, the monitor and the pusher.
+        # Itself, the sentinel, the workers, the monitor and the pusher.
         wait_until(lambda: len(members(process.pid)) >= 6)
         process.kill()
         process.wait()

@@ -9,6 +9,17 @@ document.addEventListener("submit", (event) => {
     }
 });
 
+// The theme's own script looks for a text box beside every file input, and fails where there is none.
+document.addEventListener(
+    "change",
+    (event) => {
+        if (event.target.matches("input[type=file].as-input")) {
+            event.stopPropagation();
+        }
+    },
+    true,
+);
+
 // A part of the page that fetches itself anew until it says that it is finished:
 // <div data-refresh="/address" data-refresh-seconds="2">…</div>
 function keepFresh(part) {

@@ -1,0 +1,241 @@
+"""Syncs: all of them, a new one, and one with its rules, to be edited as a draft, previewed, run and switched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import URLPattern, reverse
+from django_countries import countries
+
+from alumnisync import starting
+from alumnisync.admin.lists import ListAdmin
+from alumnisync.admin.spreadsheets import SpreadsheetScreens
+from alumnisync.admin.trying import SEES_PEOPLE, TryingScreens
+from alumnisync.dashboard import sync_lines
+from alumnisync.describing import foreseen
+from alumnisync.engine.guard import DEFAULTS
+from alumnisync.starting import Refused
+from alumnisync.waiting import waiting_by_sync
+from alumnisync.wording import SYNC_STATES
+from connectors.admin.pages import shows_form, tell
+from connectors.models import Connection
+from connectors.moments import when
+from mappings.forms.new import EMPTY, NewSyncForm
+from mappings.forms.offered import Offers, offers
+from mappings.forms.parts import time_zones
+from mappings.forms.rules import RulesForm, side_words
+from mappings.forms.wording import READY_CLEANUPS, in_words
+from mappings.models import MappingVersion, Sync
+from mappings.setup.contents import Contents, contents_of
+from mappings.setup.editing import begin, discard, read_rules, save_rules
+from mappings.setup.loading import differences
+from mappings.setup.sections import SetupError
+from mappings.versions import Outdated, draft_of
+
+ADDS, EDITS, SWITCHES = (f"mappings.{action}_sync" for action in ("add", "change", "activate"))
+PREVIEWS, STARTS = "alumnisync.preview_syncrun", "alumnisync.start_syncrun"
+LOOKS = "mappings.view_sync"
+REFUSALS = (Refused, Outdated)
+USUAL = {name: (limit.floor, limit.share) for name, limit in DEFAULTS.items()}
+State = MappingVersion.State
+
+
+@admin.register(Sync)
+class SyncAdmin(TryingScreens, SpreadsheetScreens, ListAdmin):
+    """Two kinds of record kept in step, and the rules."""
+
+    def screens(self) -> Iterable[URLPattern]:
+        return (
+            self.does("add/", self.new, "add", LOOKS, ADDS),
+            self.does("<int:pk>/save/", self.save, "save", LOOKS, EDITS),
+            self.does("<int:pk>/preview/", self.preview, "preview", LOOKS, PREVIEWS),
+            self.does("<int:pk>/run/", self.run, "run", LOOKS, STARTS),
+            self.does("<int:pk>/on/", self.switch_on, "on", LOOKS, SWITCHES),
+            self.does("<int:pk>/off/", self.switch_off, "off", LOOKS, SWITCHES),
+            self.does("<int:pk>/discard/", self.discard, "discard", LOOKS, EDITS),
+            *self.spreadsheet_screens(),
+            *self.trying_screens(),
+        )
+
+    def list_page(self, request: HttpRequest) -> HttpResponseBase:
+        new = self.address("add") if request.user.has_perm(ADDS) else ""
+        lines = sync_lines(waiting_by_sync())
+        return self.show(request, "mappings/syncs/list.html", "Syncs", lines=lines, new_sync=new)
+
+    @shows_form
+    def new(self, request: HttpRequest) -> HttpResponseBase:
+        """Asks which records, then what to start from; by POST with both the sync is made."""
+        systems = dict(Connection.objects.values_list("name", "system"))
+        form = NewSyncForm(request.POST if request.method == "POST" else None, systems=systems)
+        if form.is_valid() and (sync := _begun(form, by=_who(request))):
+            tell(request, f"{sync.name} is made. It sends nothing until you switch it on.")
+            return self._to(sync.pk)
+        return self.show(
+            request,
+            "mappings/syncs/new.html",
+            "New sync",
+            form=form,
+            is_asked=form.is_valid(),
+            presets=form.presets() if form.is_valid() else [],
+            empty=EMPTY,
+            kinds=offers({}).kinds,
+            connections=reverse("admin:connectors_connection_changelist") if len(systems) < 2 else "",
+            trail=[("Syncs", self.address("changelist"))],
+        )
+
+    def page(self, request: HttpRequest, found: Sync) -> HttpResponseBase:
+        current = _current(found)
+        contents = contents_of(current[0]) if current else Contents()
+        offered = offers(contents.sides)
+        form = RulesForm(found, contents, connections=offered.connections, usual=USUAL)
+        based_on = (current[0].number, current[0].edit) if current else (0, 0)
+        status = _status(current, contents, form)
+        misfits = [in_words(sentence, form.words, str) for sentence in foreseen(contents, offered.described)]
+        return self._shown(request, form, offered, based_on=based_on, misfits=misfits, **status)
+
+    @shows_form
+    def save(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Keeps the page as it was sent; with mistakes it is shown again, each at its field."""
+        sync = self.found(request, pk)
+        if request.method != "POST":
+            return self._to(pk)
+        form, problem = RulesForm(sync, post=request.POST, usual=USUAL), ""
+        document = form.document()
+        if form.is_readable:
+            try:
+                setup = read_rules(sync, document, form.line_at)
+                version = save_rules(sync, setup, by=_who(request), based_on=_based_on(request))
+            except SetupError as error:
+                form.take(error)
+            except Outdated as outdated:
+                problem = str(outdated)
+            else:
+                tell(request, _saved(version))
+                return self._to(pk)
+        status = _status(_current(sync), None, form)
+        offered = offers({side: part.plain() for side, part in form.sides.items()})
+        return self._shown(
+            request, form, offered, based_on=_based_on(request), problem=problem, is_unsaved=True, **status
+        )
+
+    def preview(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self._start(request, pk, preview=True)
+
+    def run(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self._start(request, pk, preview=False)
+
+    def switch_on(self, request: HttpRequest, pk: int) -> HttpResponse:
+        sync = self.found(request, pk)
+        return self._carry(request, pk, lambda: starting.switch_on(sync), f"{sync.name} is switched on.")
+
+    def switch_off(self, request: HttpRequest, pk: int) -> HttpResponse:
+        sync = self.found(request, pk)
+        return self._carry(request, pk, lambda: starting.switch_off(sync), f"{sync.name} is paused. It sends nothing.")
+
+    def discard(self, request: HttpRequest, pk: int) -> HttpResponse:
+        draft = draft_of(self.found(request, pk))
+        if draft is None:
+            tell(request, "There is no draft to discard any more.", wrong=True)
+            return self._to(pk)
+        based_on = _based_on(request)
+        return self._carry(request, pk, lambda: discard(draft, based_on=based_on), "The draft is discarded.")
+
+    def _shown(self, request: HttpRequest, form: RulesForm, offered: Offers, **context: Any) -> HttpResponse:
+        sync = form.sync
+        return self.show(
+            request,
+            "mappings/syncs/page.html",
+            sync.name,
+            sync=sync,
+            form=form,
+            offered=offered,
+            state=SYNC_STATES[Sync.State(sync.state)],
+            next_run=when(sync.next_run_at),
+            spares=form.spares(),
+            patterns=form.patterns(),
+            cleanups=READY_CLEANUPS,
+            time_zones=time_zones(),
+            countries=countries,
+            trail=[("Syncs", self.address("changelist"))],
+            **_may(request),
+            **context,
+        )
+
+    def _start(self, request: HttpRequest, pk: int, *, preview: bool) -> HttpResponse:
+        sync = self.found(request, pk)
+        try:
+            started = starting.start(sync, by=_who(request), preview=preview)
+        except REFUSALS as refused:
+            tell(request, str(refused), wrong=True)
+            return self._to(pk)
+        return HttpResponseRedirect(reverse("admin:alumnisync_syncrun_change", args=[started.pk]))
+
+    def _carry(self, request: HttpRequest, pk: int, what: Callable[[], Any], done: str) -> HttpResponse:
+        """Does what a button says, tells how it went, and leads back to the sync."""
+        try:
+            what()
+        except REFUSALS as refused:
+            tell(request, str(refused), wrong=True)
+        else:
+            tell(request, done)
+        return self._to(pk)
+
+    def _to(self, pk: int) -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.address("change", pk))
+
+
+def _current(sync: Sync) -> list[MappingVersion]:
+    """The versions that still count, the newest first: a draft, and the one in force."""
+    return list(sync.versions.exclude(state=State.RETIRED).order_by("-number"))
+
+
+def _status(current: list[MappingVersion], contents: Contents | None, form: RulesForm) -> dict[str, Any]:
+    """Which version is in force, and whether a draft waits; how it differs where its rules are at hand."""
+    in_force = next((version for version in current if version.state == State.ACTIVE), None)
+    draft = current[0] if current and current[0].state == State.DRAFT else None
+    found = differences(in_force, contents.without_unused_maps()) if draft and in_force and contents else []
+    return {
+        "in_force": in_force,
+        "in_force_since": when(in_force.approved_at or in_force.created_at) if in_force else "",
+        "draft": draft,
+        "draft_saved": f"{draft.changed_by or draft.created_by or 'somebody'} {when(draft.changed_at)}"
+        if draft
+        else "",
+        "differences": [in_words(each, form.words, str) for each in found],
+    }
+
+
+def _begun(form: NewSyncForm, *, by: str) -> Sync | None:
+    """The new sync; None while nobody chose what to start from, or where it would contradict itself."""
+    try:
+        contents = form.contents()
+        return begin(form.cleaned_data["name"], contents, by=by) if contents else None
+    except SetupError as error:
+        words = side_words({side: form.cleaned_data[f"{side}_connection"] for side in ("left", "right")})
+        for _line, sentence in error.found:
+            form.add_error(None, in_words(sentence, words, str))
+        return None
+
+
+def _saved(version: MappingVersion | None) -> str:
+    if version is None:
+        return "Saved. The rules are as they were."
+    return f"Saved as draft {version.number}. It does nothing until a preview of it is approved."
+
+
+def _based_on(request: HttpRequest) -> tuple[int, int]:
+    number, edit = (request.POST.get(name, "") for name in ("number", "edit"))
+    return int(number) if number.isdecimal() else 0, int(edit) if edit.isdecimal() else 0
+
+
+def _may(request: HttpRequest) -> dict[str, bool]:
+    may = {"edit": EDITS, "preview": PREVIEWS, "start": STARTS, "switch": SWITCHES}
+    found = {f"may_{what}": request.user.has_perm(permission) for what, permission in may.items()}
+    return {**found, "may_try": request.user.has_perm(SEES_PEOPLE)}
+
+
+def _who(request: HttpRequest) -> str:
+    return request.user.get_username()
