@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.browser.stage import PASSWORD, Stage, stage
 
 NOT_FOUND = "Chromium not found: no screen was tested in a browser. On Debian: apt-get install chromium"
 WIDE, PHONE = 1366, 390
+SYNC = "directory-crm"
 
 SignIn = Callable[..., Page]
 
@@ -40,6 +42,39 @@ def there(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
         yield running
 
 
+@pytest.fixture(scope="session")
+def busy(there: Stage) -> Stage:
+    """The stage with a live sync, and what a Monday morning brings: decisions of every kind."""
+    for system, given in there.systems.items():
+        for name, value in given["settings"].items():
+            there.environment[f"{system}_{name}".upper()] = str(value)
+    setup = there.folder / "setup.yaml"
+    setup.write_text((Path(settings.BASE_DIR) / "connectors/sandbox/demo.yaml").read_text())
+    there.manage("load_setup", str(setup))
+    for connection in ("Alumni directory", "CRM"):
+        there.manage("check_connection", connection)
+    preview = there.sync(SYNC)
+    there.sync(SYNC, "--approve", str(preview["run"]))
+    people = sorted(
+        (row["Alumni_Id__c"], id)
+        for id, row in there.records("salesforce", "Contact").items()
+        if row.get("Alumni_Id__c")
+    )
+    for number, (user, contact) in enumerate(people[:14]):
+        there.edit("alumni360", "user", user, email=f"new.{number}@example.org")
+        there.edit("salesforce", "Contact", contact, Email=f"office.{number}@example.com")
+    for user, _ in people[14:17]:
+        there.edit("alumni360", "user", user, last_name="Delacroix")
+    there.edit("alumni360", "user", people[17][0], phone="ask my sister")
+    for email in ("robin.ashgrove@example.com", "r.ashgrove@example.net"):
+        there.add("salesforce", "Contact", FirstName="Robin", LastName="Ashgrove", Class_Year__c="1998", Email=email)
+    there.add(
+        "alumni360", "user", first_name="Robin", last_name="Ashgrove", class_year="1998", email="rob98@example.org"
+    )
+    there.sync(SYNC)
+    return there
+
+
 @pytest.fixture
 def sign_in(browser: Browser, there: Stage) -> Iterator[SignIn]:
     """Opens a window for somebody: `sign_in("rob")`, with theme="dark" or width=PHONE."""
@@ -53,7 +88,7 @@ def sign_in(browser: Browser, there: Stage) -> Iterator[SignIn]:
             color_scheme="dark" if theme == "dark" else "light",
             reduced_motion="reduce",
         )
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(15_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: _note(message, complaints))

@@ -44,7 +44,7 @@ class Stage:
     """What runs. url: of the web server; systems: stand-in → its url and settings."""
 
     url: str
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     systems: Mapping[str, Mapping[str, Any]]
     folder: Path
 
@@ -78,6 +78,12 @@ class Stage:
         body = {"object_type": object_type, "id": record_id, "values": values}
         with _session() as session:
             session.post(self._control(system, "change"), json=body, timeout=30).raise_for_status()
+
+    def add(self, system: str, object_type: str, **values: Any) -> None:
+        """Somebody new comes over there."""
+        body = {"object_type": object_type, "values": values}
+        with _session() as session:
+            session.post(self._control(system, "create"), json=body, timeout=30).raise_for_status()
 
     def _control(self, system: str, verb: str) -> str:
         address = urlsplit(self.systems[system]["url"])
