@@ -9,7 +9,7 @@ QUICK := tests/mappings tests/connectors/test_alumni360.py tests/connectors/test
     tests/alumnisync/test_commands_sync.py
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test bench lint types format migrations
+.PHONY: demo test torture bench lint types format migrations
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -18,7 +18,13 @@ demo: $(VENV)/installed
 
 # pytest runs last: its closing line is the last one of the whole.
 test: lint types $(NEWER:%=test-on-%) test-on-postgres
-	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup
+	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup -m "not torture"
+
+# What takes too long to be waited for each time: every moment a run can be killed at, and the pages on
+# PostgreSQL. Random histories: ALUMNISYNC_TORTURE=100 .venv/bin/python -m pytest tests/alumnisync/test_machine.py
+torture: $(VENV)/installed-dev
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and screens"
+	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup -m torture
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -41,7 +47,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m tests.postgres $(BIN)/python -m tests.benchmarks.first_load $(PEOPLE)
 
 test-on-postgres: $(VENV)/installed-dev
-	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m django_db
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and not screens and not torture"
 
 # pyenv finds an interpreter that is installed but not selected.
 test-on-%:

@@ -140,6 +140,7 @@ def test_the_demo_serves_the_admin_and_takes_down_all_it_started(newcomer: dict[
 
 
 @pytest.mark.slow
+@pytest.mark.torture
 def test_a_demo_that_was_killed_is_no_hindrance_to_the_next(newcomer: dict[str, str], folder: Path) -> None:
     port = free_port()
     with up(newcomer, folder, port) as (process, _):

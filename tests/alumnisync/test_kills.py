@@ -162,7 +162,12 @@ def moments() -> list[Any]:
     # Without a key on the left, a create there can only be found by what it says.
     around = (points.SENDING, points.REQUESTING, points.ANSWERED)
     found += [(UNKEYED, approved, point, "second") for point in around for approved in (True, False)]
-    return [pytest.param(*moment, id="-".join(map(str, moment))) for moment in found]
+    # The first time that a point is reached is the usual one; the others take their time.
+    rare = pytest.mark.torture
+    return [
+        pytest.param(*moment, id="-".join(map(str, moment)), marks=() if moment[0] and moment[3] == "first" else rare)
+        for moment in found
+    ]
 
 
 @pytest.mark.parametrize(("stage", "approved", "point", "time"), moments(), indirect=["stage"])

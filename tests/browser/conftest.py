@@ -16,6 +16,7 @@ from tests.browser.stage import PASSWORD, Stage, stage
 NOT_FOUND = "Chromium not found: no screen was tested in a browser. On Debian: apt-get install chromium"
 WIDE, PHONE = 1366, 390
 SYNC = "directory-crm"
+OFFICE = "office.example.com"
 
 SignIn = Callable[..., Page]
 
@@ -55,14 +56,12 @@ def busy(there: Stage) -> Stage:
         there.manage("check_connection", connection)
     preview = there.sync(SYNC)
     there.sync(SYNC, "--approve", str(preview["run"]))
-    people = sorted(
-        (row["Alumni_Id__c"], id)
-        for id, row in there.records("salesforce", "Contact").items()
-        if row.get("Alumni_Id__c")
-    )
-    for number, (user, contact) in enumerate(people[:14]):
-        there.edit("alumni360", "user", user, email=f"new.{number}@example.org")
-        there.edit("salesforce", "Contact", contact, Email=f"office.{number}@example.com")
+    contacts = there.records("salesforce", "Contact")
+    people = sorted((row["Alumni_Id__c"], id) for id, row in contacts.items() if row.get("Alumni_Id__c"))
+    for user, contact in people[:14]:
+        name = contacts[contact]["Email"].partition("@")[0]
+        there.edit("alumni360", "user", user, email=f"{name}@mail.example.org")
+        there.edit("salesforce", "Contact", contact, Email=f"{name}@{OFFICE}")
     for user, _ in people[14:17]:
         there.edit("alumni360", "user", user, last_name="Delacroix")
     there.edit("alumni360", "user", people[17][0], phone="ask my sister")
