@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import environ
 import pytest
 from django.conf import settings
 
@@ -113,6 +114,12 @@ def wait_for(port: int) -> None:
         except ConnectionError:
             time.sleep(0.2)
     pytest.fail("The pages were not served.")
+
+
+def test_the_database_named_is_reached_by_its_socket() -> None:
+    (url,) = re.findall(r"^DATABASE_URL=(\S+)$", GUIDE, re.MULTILINE)
+    read = environ.Env.db_url_config(url)
+    assert (read["HOST"], read["NAME"], read["USER"]) == ("/var/run/postgresql", "alumnisync", "")
 
 
 def test_every_setting_that_the_guide_names_is_explained() -> None:
