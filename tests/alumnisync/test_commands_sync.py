@@ -228,6 +228,18 @@ def test_a_run_is_approved_once() -> None:
     assert told(world, f"--approve={held['run']}")[0] == 2
 
 
+def test_a_run_says_who_started_it_also_where_the_user_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    monkeypatch.setattr("getpass.getuser", lambda: "kim")
+    answer(world)
+    monkeypatch.setattr("getpass.getuser", lambda: {}["nobody"])
+    _, held = answer(world)
+    told(world, f"--approve={held['run']}")
+    newest = SyncRun.objects.get(pk=held["run"])
+    assert (newest.requested_by, newest.approved_by) == ("the command line", "the command line")
+    assert SyncRun.objects.exclude(pk=newest.pk).get().requested_by == "kim"
+
+
 @pytest.mark.parametrize("state", ["paused", "draft"])
 def test_only_a_live_sync_runs_but_any_can_be_previewed(state: str) -> None:
     world = World()

@@ -53,13 +53,21 @@ class Command(AnsweringCommand):
 
     def _run(self, sync: Sync, options: dict[str, Any]) -> SyncRun:
         if options["approve"] is None:
-            return run_sync(sync, preview=options["preview"], by=getpass.getuser(), say=self.progress)
+            return run_sync(sync, preview=options["preview"], by=_who(), say=self.progress)
         run = sync.runs.filter(pk=options["approve"]).first()
         if run is None:
             raise Failure(f"{sync} has no run {options['approve']}.")
-        approved = approve(run, by=getpass.getuser())
+        approved = approve(run, by=_who())
         assert isinstance(approved, SyncRun)  # noqa: S101 - tells the type checker which of the two it is
         return finish_approved(approved, say=self.progress)
+
+
+def _who() -> str:
+    """Who sits at the shell; a container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "the command line"
 
 
 def exit_code(run: SyncRun, set_aside: int) -> Exit:
