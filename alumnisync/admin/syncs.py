@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -29,9 +29,9 @@ from mappings.forms.parts import time_zones
 from mappings.forms.rules import RulesForm, side_words
 from mappings.forms.wording import READY_CLEANUPS, in_words
 from mappings.models import MappingVersion, Sync
-from mappings.setup.contents import Contents, contents_of
+from mappings.setup.contents import Contents, contents_of_all
 from mappings.setup.editing import begin, discard, read_rules, save_rules
-from mappings.setup.loading import differences
+from mappings.setup.loading import between
 from mappings.setup.sections import SetupError
 from mappings.versions import Outdated, draft_of
 
@@ -88,11 +88,12 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, ListAdmin):
 
     def page(self, request: HttpRequest, found: Sync) -> HttpResponseBase:
         current = _current(found)
-        contents = contents_of(current[0]) if current else Contents()
-        offered = offers(contents.sides)
+        said = contents_of_all(current)
+        contents = said[current[0].pk] if current else Contents()
+        offered = offers(contents.sides, with_examples=request.user.has_perm(SEES_PEOPLE))
         form = RulesForm(found, contents, connections=offered.connections, usual=USUAL)
         based_on = (current[0].number, current[0].edit) if current else (0, 0)
-        status = _status(current, contents, form)
+        status = _status(current, said, form)
         misfits = [in_words(sentence, form.words, str) for sentence in foreseen(contents, offered.described)]
         return self._shown(request, form, offered, based_on=based_on, misfits=misfits, **status)
 
@@ -115,7 +116,7 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, ListAdmin):
             else:
                 tell(request, _saved(version))
                 return self._to(pk)
-        status = _status(_current(sync), None, form)
+        status = _status(_current(sync), {}, form)
         offered = offers({side: part.plain() for side, part in form.sides.items()})
         return self._shown(
             request, form, offered, based_on=_based_on(request), problem=problem, is_unsaved=True, **status
@@ -192,11 +193,11 @@ def _current(sync: Sync) -> list[MappingVersion]:
     return list(sync.versions.exclude(state=State.RETIRED).order_by("-number"))
 
 
-def _status(current: list[MappingVersion], contents: Contents | None, form: RulesForm) -> dict[str, Any]:
-    """Which version is in force, and whether a draft waits; how it differs where its rules are at hand."""
+def _status(current: list[MappingVersion], said: Mapping[int, Contents], form: RulesForm) -> dict[str, Any]:
+    """Which version is in force, and whether a draft waits; how it differs where what they say is at hand."""
     in_force = next((version for version in current if version.state == State.ACTIVE), None)
     draft = current[0] if current and current[0].state == State.DRAFT else None
-    found = differences(in_force, contents.without_unused_maps()) if draft and in_force and contents else []
+    found = between(said[in_force.pk], said[draft.pk]) if draft and in_force and said else []
     return {
         "in_force": in_force,
         "in_force_since": when(in_force.approved_at or in_force.created_at) if in_force else "",

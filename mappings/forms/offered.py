@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
+from django.utils.text import Truncator
 
 from connectors.described import restore
-from connectors.models import Connection, KnownObjectType
-from connectors.records import Field, ObjectType
+from connectors.models import Connection, KnownObjectType, RemoteRecord
+from connectors.records import Field, ObjectType, Values
 from mappings.rules import Side
 from mappings.setup.contents import Plain
 
 MOST_OPTIONS = 3
+LONGEST_EXAMPLE = 40
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,30 @@ class Offer:
 
 @dataclass
 class Offers:
-    """connections: every name; kinds: connection → its kinds of record; described: side → as last described."""
+    """What is known of the systems of a sync.
+
+    connections  every name
+    kinds        connection → its kinds of record
+    described    side → the kind of record there as last described
+    examples     side → field → a value that somebody there has
+    """
 
     connections: list[str] = field(default_factory=list)
     kinds: dict[str, list[Offer]] = field(default_factory=dict)
     described: dict[Side, ObjectType] = field(default_factory=dict)
+    examples: dict[Side, Values] = field(default_factory=dict)
 
     @property
     def fields(self) -> dict[str, list[Offer]]:
         """Side → the fields there."""
-        return {side.value: [_offer(one) for one in described.fields] for side, described in self.described.items()}
+        return {
+            side.value: [_offer(one, self.examples.get(side, {}).get(one.name)) for one in described.fields]
+            for side, described in self.described.items()
+        }
 
 
-def offers(sides: Mapping[str, Plain]) -> Offers:
-    """What is known of the systems of a sync: two statements."""
+def offers(sides: Mapping[str, Plain], *, with_examples: bool = False) -> Offers:
+    """What is known of the systems of a sync: two statements, and one more for examples, which are people's data."""
     found = Offers()
     names = Connection.objects.order_by("name", "known_object_types__label").values_list(
         "name", "known_object_types__name", "known_object_types__label"
@@ -52,6 +64,7 @@ def offers(sides: Mapping[str, Plain]) -> Offers:
             there.append(Offer(name, label or name))
     found.connections = list(found.kinds)
     found.described = _described(sides)
+    found.examples = _examples(sides) if with_examples else {}
     return found
 
 
@@ -65,7 +78,22 @@ def _described(sides: Mapping[str, Plain]) -> dict[Side, ObjectType]:
     return {side: restore(known[where]) for side, where in wanted.items() if known.get(where)}
 
 
-def _offer(one: Field) -> Offer:
-    options = "e.g. " + ", ".join(one.options[:MOST_OPTIONS]) if one.options else ""
-    said = (one.label or one.name, one.type or one.kind, options, "" if one.writable else "can't be written")
-    return Offer(one.name, " · ".join(part for part in said if part), one.kind)
+def _examples(sides: Mapping[str, Plain]) -> dict[Side, Values]:
+    """The values of the record that changed last on each side, which an index finds."""
+    wanted = {Side(side): (each.get("connection", ""), each.get("object", "")) for side, each in sides.items()}
+    asked = Q(pk=None)
+    for connection, name in wanted.values():
+        asked |= Q(cursor__connection__name=connection, cursor__object_type=name)
+    newest = RemoteRecord.objects.filter(asked, change_no=F("cursor__change_no"))
+    rows = newest.values_list("cursor__connection__name", "cursor__object_type", "values")
+    known: dict[tuple[str, str], Any] = {(connection, name): values for connection, name, values in rows}
+    return {side: known[where] for side, where in wanted.items() if where in known}
+
+
+def _offer(one: Field, example: Any = None) -> Offer:
+    shown = ", ".join(one.options[:MOST_OPTIONS])
+    if not shown and isinstance(example, str | int | float) and not isinstance(example, bool):
+        shown = Truncator(str(example)).chars(LONGEST_EXAMPLE)
+    said = (one.label or one.name, one.type or one.kind, shown and f"e.g. {shown}")
+    parts = [part for part in (*said, "" if one.writable else "can't be written") if part]
+    return Offer(one.name, " · ".join(parts), one.kind)
