@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
@@ -20,9 +21,10 @@ from alumnisync.deciding import (
     ticked,
 )
 from alumnisync.inbox.detail import detail, find
+from alumnisync.inbox.finding import found_by
 from alumnisync.inbox.lines import choices_of
 from alumnisync.inbox.listing import Listing, listing, next_open
-from alumnisync.inbox.wanted import AskedModel, Wanted
+from alumnisync.inbox.wanted import MOST_CHOSEN, AskedModel, Wanted
 from alumnisync.inbox.wording import Wording, counted, wordings
 from alumnisync.models import Conflict, Match, Review
 from alumnisync.review import Refusal
@@ -31,6 +33,8 @@ from connectors.admin.pages import ScreenAdmin, tell
 READS = ("GET", "HEAD")
 HEADINGS = {Conflict: "Both changed", Review: "To review", Match: "Possible matches"}
 LONGEST_COMMENT = 2_000
+NOBODY_FITS = "Nobody in this list fits what you typed. Perhaps it is settled already: look under the other states."
+TOO_MANY_FIT = f"More people fit than can be shown at once; these are the first {MOST_CHOSEN}. Type more of the name."
 
 
 class InboxAdmin(ScreenAdmin):
@@ -42,6 +46,8 @@ class InboxAdmin(ScreenAdmin):
     def screens(self) -> Iterable[URLPattern]:
         needed = (self._permission("view"), self._permission("change"))
         return (
+            # By POST, so that a name stands in no address and no log; it changes nothing.
+            self.does("find/", self.find_view, "find", self._permission("view")),
             self.does("decide-many/", self.decide_many_view, "decide_many", *needed),
             self.does("<int:pk>/decide/", self.decide_view, "decide", *needed),
         )
@@ -57,8 +63,20 @@ class InboxAdmin(ScreenAdmin):
             "here": self._list_address(),
             "page_name": f"admin:{self.opts.app_label}_{self.opts.model_name}_change",
             "decide_address": self._address("decide_many"),
+            "find_address": self._address("find"),
         }
         return self.show(request, f"alumnisync/inbox/{self.list_template}.html", HEADINGS[self.model], **context)
+
+    def find_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Leads to the list narrowed to whoever fits what was typed."""
+        wanted = replace(Wanted.read(self.model, request.POST), chosen=())
+        found = found_by(wanted, request.POST.get("name", ""))
+        if not found:
+            tell(request, NOBODY_FITS, wrong=True)
+        elif len(found) > MOST_CHOSEN:
+            tell(request, TOO_MANY_FIT)
+        narrowed = replace(wanted, chosen=tuple(found[:MOST_CHOSEN]))
+        return HttpResponseRedirect(self._list_address() + narrowed.query())
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -81,7 +81,7 @@ class Listing:
 
     @property
     def is_narrowed(self) -> bool:
-        return bool(self.wanted.sync or self.wanted.of or self.wanted.record)
+        return bool(self.wanted.sync or self.wanted.of or self.wanted.record or self.wanted.chosen)
 
 
 def listing(wanted: Wanted, page_number: str) -> Listing:

@@ -24,28 +24,37 @@ STATES: Mapping[str, str] = {
 }
 
 
+MOST_CHOSEN = 50
+"""Questions that a search can narrow a list to: more would make too long an address."""
+
+
 @dataclass(frozen=True)
 class Wanted:
-    """What a list is narrowed to. of: the field (or group); of possible matches, the rule. record: a record's id."""
+    """What a list is narrowed to.
+
+    of      the field (or group); of possible matches, the rule
+    record  a record's id
+    chosen  these questions only, as a search found them
+    """
 
     model: AskedModel
     state: str = OPEN
     sync: int = 0
     of: str = ""
     record: str = ""
+    chosen: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, model: AskedModel, given: Mapping[str, str]) -> Wanted:
         """From the parts of an address or form; what makes no sense is left out."""
         state = given.get("state", OPEN)
-        sync = given.get("sync", "")
         return cls(
             model,
             state if state in states_of(model) else OPEN,
-            # Longer ones are no ids, and more than a database takes.
-            int(sync) if sync.isascii() and sync.isdigit() and len(sync) < 19 else 0,
+            _id(given.get("sync", "")),
             given.get("of", "").replace("\0", ""),
             given.get("record", "").replace("\0", "").strip(),
+            tuple(filter(None, map(_id, given.get("chosen", "").split(".")[:MOST_CHOSEN]))),
         )
 
     def parts(self) -> dict[str, str]:
@@ -55,6 +64,7 @@ class Wanted:
             "sync": str(self.sync or ""),
             "of": self.of,
             "record": self.record,
+            "chosen": ".".join(map(str, self.chosen)),
         }
         return {name: text for name, text in said.items() if text}
 
@@ -73,6 +83,8 @@ class Wanted:
             found = found.filter(**{by_of: self.of})
         if self.record:
             found = found.filter(self._of_record())
+        if self.chosen:
+            found = found.filter(pk__in=self.chosen)
         return found
 
     def patterns(self) -> list[dict[str, Any]]:
@@ -107,6 +119,11 @@ class Wanted:
             return Q(record__remote_id=self.record) | Q(Exists(candidates))
         members = Member.objects.filter(link=OuterRef("link"), record__remote_id=self.record)
         return Q(Exists(members))
+
+
+def _id(text: str) -> int:
+    # Longer ones are no ids, and more than a database takes.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def states_of(model: AskedModel) -> list[str]:

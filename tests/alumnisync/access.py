@@ -31,6 +31,7 @@ STAFF = ALL | {STRANGER}
 ADMIN = _who()
 
 READS = Access(looks=ALL)
+FINDS = Access(acts=ALL)
 READS_LIST = Access(looks=ALL, also_posted=True)
 NEVER = Access()
 
@@ -78,6 +79,7 @@ OWN: dict[str, Access] = {
         for model in ("conflict", "review", "match")
         for name in ("decide", "decide_many")
     },
+    **{f"alumnisync_{model}_find": FINDS for model in ("conflict", "review", "match")},
     # Syncs and their rules.
     "mappings_sync_add": form(EDITORS),
     "mappings_sync_save": form(EDITORS),

@@ -7,6 +7,7 @@ import os
 from datetime import timedelta
 from io import StringIO
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -232,7 +233,7 @@ def test_a_run_says_who_started_it_also_where_the_user_has_no_name(monkeypatch: 
     world = World()
     monkeypatch.setattr("getpass.getuser", lambda: "kim")
     answer(world)
-    monkeypatch.setattr("getpass.getuser", lambda: {}["nobody"])
+    monkeypatch.setattr("getpass.getuser", Mock(side_effect=KeyError("uid not found")))
     _, held = answer(world)
     told(world, f"--approve={held['run']}")
     newest = SyncRun.objects.get(pk=held["run"])
