@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, Min, Model, OuterRef, Prefetch, Q, Q
 from alumnisync.models import ChangeRecord, FieldChange, Member
 from alumnisync.naming import Names, names_by_version, person
 from alumnisync.waiting import SET_ASIDE
-from alumnisync.wording import Said
+from alumnisync.wording import Said, whole
 from connectors.models import RemoteRecord
 from mappings.rules import Side
 
@@ -209,8 +209,3 @@ def reasons(rows: QuerySet[ChangeRecord]) -> list[dict[str, Any]]:
 def names_for(changes: Iterable[ChangeRecord]) -> dict[int, Names]:
     """The words of the versions that changes were planned by."""
     return names_by_version(change.run.version for change in changes)
-
-
-def whole(text: Any) -> int:
-    """A number from an address; 0 where it is none."""
-    return int(text) if str(text).isdecimal() and len(str(text)) <= 18 else 0

@@ -13,7 +13,7 @@ from alumnisync.changes import Kind, State, changes_shown, reasons
 from alumnisync.engine.guard import WHOLE
 from alumnisync.models import FieldChange, SyncRun
 from alumnisync.naming import Names, names_by_version
-from alumnisync.wording import Said, number, run_said
+from alumnisync.wording import Said, counted, number, run_said
 from mappings.models import MappingVersion, Sync
 from mappings.rules import Side
 
@@ -213,10 +213,6 @@ def duration(run: SyncRun) -> str:
     minutes, seconds = divmod(int(took.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
-
-
-def counted(count: int, noun: str) -> str:
-    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def _is(run: SyncRun, state: Sync.State) -> bool:

@@ -1,4 +1,4 @@
-"""States as screens say them."""
+"""States and counts as screens say them, and numbers as addresses do."""
 
 from __future__ import annotations
 
@@ -42,3 +42,14 @@ def run_said(run: SyncRun) -> Said:
 def number(count: int) -> str:
     """A count with its thousands apart."""
     return f"{count:,}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """A count with its noun."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def whole(text: object) -> int:
+    """A number from an address; 0 where it is none, or more than a database takes."""
+    digits = str(text)
+    return int(digits) if digits.isdecimal() and len(digits) <= 18 else 0

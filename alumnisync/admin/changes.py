@@ -12,7 +12,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from alumnisync import starting
-from alumnisync.admin.lists import Filter, ListAdmin, filter_of, query, turning
+from alumnisync.admin.lists import Filter, ListAdmin, filter_of, query, turning, who
 from alumnisync.changes import (
     KINDS,
     STATES,
@@ -23,11 +23,10 @@ from alumnisync.changes import (
     names_for,
     page_of,
     reasons,
-    whole,
 )
 from alumnisync.models import ChangeRecord
 from alumnisync.naming import names_by_version
-from alumnisync.reporting import counted
+from alumnisync.wording import counted, whole
 from connectors.admin.pages import back, tell
 from connectors.moments import when
 from mappings.models import Sync
@@ -94,7 +93,7 @@ class ChangeRecordAdmin(ListAdmin):
             tell(request, "Nothing was ticked that can be tried again. Tick at least one line.", wrong=True)
             return back(request, self.address("changelist") + "?waiting=yes")
         try:
-            count = starting.retry(changes, by=request.user.get_username())
+            count = starting.retry(changes, by=who(request))
         except starting.Refused as refused:
             tell(request, str(refused), wrong=True)
         else:

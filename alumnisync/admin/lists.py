@@ -1,20 +1,31 @@
-"""Lists of our own: filters that are a form, pages that are not counted."""
+"""Lists and pages of our own: filters that are a form, pages that are not counted, buttons that tell how it went."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 
-from connectors.admin.pages import ScreenAdmin
+from alumnisync import review, starting
+from connectors.admin.pages import ScreenAdmin, tell
+from mappings.models import Sync
+from mappings.versions import Outdated
 
 READS = ("GET", "HEAD")
 Options = Iterable[tuple[str, str]]
+
+
+REFUSALS = (starting.Refused, review.Refusal, Outdated)
+
+
+def who(request: HttpRequest) -> str:
+    """Whoever pressed the button, as rows remember them."""
+    return request.user.get_username()
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,29 @@ class ListAdmin(ScreenAdmin):
 
     def address(self, name: str, *args: Any) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
+
+    def go(self, pk: int) -> HttpResponseRedirect:
+        """To a row's own page."""
+        return HttpResponseRedirect(self.address("change", pk))
+
+    def carry(self, request: HttpRequest, pk: int, what: Callable[[], Any], done: str, then: str = "") -> HttpResponse:
+        """Does what a button says, tells how it went, and leads back to the row; once done to `then`, if given."""
+        try:
+            what()
+        except REFUSALS as refused:
+            tell(request, str(refused), wrong=True)
+            return self.go(pk)
+        tell(request, done)
+        return HttpResponseRedirect(then) if then else self.go(pk)
+
+    def start_run(self, request: HttpRequest, pk: int, sync: Sync, *, preview: bool) -> HttpResponse:
+        """Has a run of a sync begin and leads to it; where it can't, back to the row."""
+        try:
+            started = starting.start(sync, by=who(request), preview=preview)
+        except REFUSALS as refused:
+            tell(request, str(refused), wrong=True)
+            return self.go(pk)
+        return HttpResponseRedirect(reverse("admin:alumnisync_syncrun_change", args=[started.pk]))
 
     def _may_look(self, request: HttpRequest) -> None:
         if request.method not in READS or not self.has_view_permission(request):

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 
+from alumnisync.admin.lists import who
 from alumnisync.admin.questions import InboxAdmin, comment_of
 from alumnisync.deciding import mark_of, settle_person
 from alumnisync.inbox.detail import STATE_WORDS
@@ -22,7 +23,7 @@ from connectors.moments import when
 class MatchAdmin(InboxAdmin):
     list_template = "matches"
 
-    def page(self, request: HttpRequest, pk: str, wanted: Wanted) -> HttpResponseBase:
+    def question_page(self, request: HttpRequest, pk: str, wanted: Wanted) -> HttpResponseBase:
         match = find(pk)
         words = wordings([match.sync_id]) if match else {}
         if match is None or match.sync_id not in words:
@@ -49,7 +50,7 @@ class MatchAdmin(InboxAdmin):
             question,
             choice,
             seen=request.POST.get("seen", ""),
-            by=request.user.get_username(),
+            by=who(request),
             comment=comment_of(request),
             candidate=candidate,
         )

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern
 
+from alumnisync.admin.lists import ListAdmin, who
 from alumnisync.deciding import (
     GONE,
     Batch,
@@ -25,19 +25,19 @@ from alumnisync.inbox.finding import found_by
 from alumnisync.inbox.lines import choices_of
 from alumnisync.inbox.listing import Listing, listing, next_open
 from alumnisync.inbox.wanted import MOST_CHOSEN, AskedModel, Wanted
-from alumnisync.inbox.wording import Wording, counted, wordings
+from alumnisync.inbox.wording import Wording, wordings
 from alumnisync.models import Conflict, Match, Review
 from alumnisync.review import Refusal
-from connectors.admin.pages import ScreenAdmin, tell
+from alumnisync.wording import counted, whole
+from connectors.admin.pages import tell
 
-READS = ("GET", "HEAD")
 HEADINGS = {Conflict: "Both changed", Review: "To review", Match: "Possible matches"}
 LONGEST_COMMENT = 2_000
 NOBODY_FITS = "Nobody in this list fits what you typed. Perhaps it is settled already: look under the other states."
 TOO_MANY_FIT = f"More people fit than can be shown at once; these are the first {MOST_CHOSEN}. Type more of the name."
 
 
-class InboxAdmin(ScreenAdmin):
+class InboxAdmin(ListAdmin):
     """A list of what waits, a page for each, and deciding one or many."""
 
     model: AskedModel
@@ -52,8 +52,7 @@ class InboxAdmin(ScreenAdmin):
             self.does("<int:pk>/decide/", self.decide_view, "decide", *needed),
         )
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        self._may_look(request)
+    def list_page(self, request: HttpRequest) -> HttpResponse:
         wanted = Wanted.read(self.model, request.GET)
         found = listing(wanted, request.GET.get("page", "1"))
         context = {
@@ -62,8 +61,8 @@ class InboxAdmin(ScreenAdmin):
             "many": self.many_choices(found),
             "here": self._list_address(),
             "page_name": f"admin:{self.opts.app_label}_{self.opts.model_name}_change",
-            "decide_address": self._address("decide_many"),
-            "find_address": self._address("find"),
+            "decide_address": self.address("decide_many"),
+            "find_address": self.address("find"),
         }
         return self.show(request, f"alumnisync/inbox/{self.list_template}.html", HEADINGS[self.model], **context)
 
@@ -82,9 +81,9 @@ class InboxAdmin(ScreenAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponseBase:
         self._may_look(request)
-        return self.page(request, object_id, Wanted.read(self.model, request.GET))
+        return self.question_page(request, object_id, Wanted.read(self.model, request.GET))
 
-    def page(self, request: HttpRequest, pk: str, wanted: Wanted) -> HttpResponseBase:
+    def question_page(self, request: HttpRequest, pk: str, wanted: Wanted) -> HttpResponseBase:
         """The page of one question."""
         question = find(self.model, pk)  # type: ignore[arg-type]  # matches have a page of their own
         words = wordings([question.link.sync_id]) if question else {}
@@ -107,7 +106,7 @@ class InboxAdmin(ScreenAdmin):
             "wanted": wanted,
             "trail": [(HEADINGS[self.model], self._list_address() + wanted.query())],
             "next_address": self._page_address(following, wanted) if following else "",
-            "decide_address": self._address("decide", question.pk),
+            "decide_address": self.address("decide", question.pk),
             "can_decide": self._may_decide(request),
         }
 
@@ -138,7 +137,7 @@ class InboxAdmin(ScreenAdmin):
             question,
             request.POST.get("choice", ""),
             seen=request.POST.get("seen", ""),
-            by=request.user.get_username(),
+            by=who(request),
             comment=comment_of(request),
             texts=texts,
         )
@@ -157,14 +156,14 @@ class InboxAdmin(ScreenAdmin):
         if request.POST.get("sure") != "yes":
             return self._ask(request, wanted, batch)
         choice = request.POST.get("choice", "")
-        tally = decide_many(batch, choice, by=request.user.get_username(), comment=comment_of(request))
+        tally = decide_many(batch, choice, by=who(request), comment=comment_of(request))
         _tell_tally(request, tally, batch)
         return HttpResponseRedirect(address)
 
     def _batch(self, request: HttpRequest, wanted: Wanted) -> Batch:
         if request.POST.get("all") == "yes":
-            count = request.POST.get("count", "")
-            return all_wanted(wanted, int(count) if count.isdecimal() else -1, request.POST.get("mark", ""))
+            # None at all is no count that anybody was shown.
+            return all_wanted(wanted, whole(request.POST.get("count", "")) or -1, request.POST.get("mark", ""))
         return ticked(self.model, request.POST.getlist("tick"))
 
     def _ask(self, request: HttpRequest, wanted: Wanted, batch: Batch) -> HttpResponse:
@@ -191,7 +190,7 @@ class InboxAdmin(ScreenAdmin):
             comment=comment_of(request),
             wanted=wanted,
             here=self._list_address() + wanted.query(),
-            decide_address=self._address("decide_many"),
+            decide_address=self.address("decide_many"),
             trail=[(HEADINGS[self.model], self._list_address() + wanted.query())],
         )
 
@@ -209,21 +208,14 @@ class InboxAdmin(ScreenAdmin):
         tell(request, "This question isn't there any more: the people it was about are no longer linked.", wrong=True)
         return HttpResponseRedirect(self._list_address() + wanted.query())
 
-    def _may_look(self, request: HttpRequest) -> None:
-        if request.method not in READS or not self.has_view_permission(request):
-            raise PermissionDenied
-
     def _may_decide(self, request: HttpRequest) -> bool:
         return request.user.has_perm(self._permission("change"))
 
-    def _address(self, name: str, *args: Any) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
-
     def _list_address(self) -> str:
-        return self._address("changelist")
+        return self.address("changelist")
 
     def _page_address(self, pk: int, wanted: Wanted) -> str:
-        return self._address("change", pk) + wanted.query()
+        return self.address("change", pk) + wanted.query()
 
 
 @admin.register(Conflict)

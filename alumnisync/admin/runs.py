@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
 
 from alumnisync import review, starting
 from alumnisync.admin.changes import changes_shown_by, kind_filters, linked
 from alumnisync.admin.downloads import download
-from alumnisync.admin.lists import Filter, ListAdmin, filter_of, query, turning
-from alumnisync.changes import Wanted, page_of, whole
+from alumnisync.admin.lists import Filter, ListAdmin, filter_of, query, turning, who
+from alumnisync.changes import Wanted, page_of
 from alumnisync.models import SyncRun
 from alumnisync.naming import names_by_version
 from alumnisync.reporting import (
@@ -34,9 +34,9 @@ from alumnisync.reporting import (
     waits_for_ok,
 )
 from alumnisync.waiting import HELD
-from alumnisync.wording import RUN_STATES
+from alumnisync.wording import RUN_STATES, whole
 from alumnisync.wording import number as count
-from connectors.admin.pages import shows_form, tell
+from connectors.admin.pages import shows_form
 from connectors.moments import when
 from mappings.models import Sync
 
@@ -55,7 +55,6 @@ SIDE_COLUMNS = {
 FIELD_COLUMNS = {"Sent": "done", "Not sent yet": "planned", "On hold": "held", "Couldn't be sent": "refused"}
 APPROVED = "It is approved. Exactly what it shows is sent as soon as a worker is free."
 REJECTED = "It is rejected. Nothing of it will be sent."
-REFUSALS = (starting.Refused, review.Refusal)
 
 
 class ReasonForm(forms.Form):
@@ -149,9 +148,9 @@ class SyncRunAdmin(ListAdmin):
         run = self.found(request, pk)
         _refuse_switching(request, run)
         if request.method == "POST":
-            return self._carry(request, pk, lambda: starting.approve_and_go(run, by=_who(request)), APPROVED)
+            return self.carry(request, pk, lambda: starting.approve_and_go(run, by=who(request)), APPROVED)
         if not waits_for_ok(run):
-            return self._to(pk)
+            return self.go(pk)
         return self._ask(request, run, "approve", report=report(run))
 
     @shows_form
@@ -161,42 +160,20 @@ class SyncRunAdmin(ListAdmin):
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             why = form.cleaned_data["why"]
-            return self._carry(request, pk, lambda: review.reject(run, by=_who(request), why=why), REJECTED)
+            return self.carry(request, pk, lambda: review.reject(run, by=who(request), why=why), REJECTED)
         if request.method != "POST" and not waits_for_ok(run):
-            return self._to(pk)
+            return self.go(pk)
         return self._ask(request, run, "reject", form=form)
 
     def again(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._start(request, pk, preview=False)
+        return self.start_run(request, pk, self.found(request, pk).sync, preview=False)
 
     def preview_again(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._start(request, pk, preview=True)
+        return self.start_run(request, pk, self.found(request, pk).sync, preview=True)
 
     def stop(self, request: HttpRequest, pk: int) -> HttpResponse:
         run = self.found(request, pk)
-        return self._carry(request, pk, lambda: starting.stop(run, by=_who(request)), "It is stopped.")
-
-    def _start(self, request: HttpRequest, pk: int, *, preview: bool) -> HttpResponse:
-        sync = self.found(request, pk).sync
-        try:
-            started = starting.start(sync, by=_who(request), preview=preview)
-        except REFUSALS as refused:
-            tell(request, str(refused), wrong=True)
-            return self._to(pk)
-        return self._to(started.pk)
-
-    def _carry(self, request: HttpRequest, pk: int, what: Callable[[], Any], done: str) -> HttpResponse:
-        """Does what a button says, tells how it went, and leads back to the run."""
-        try:
-            what()
-        except REFUSALS as refused:
-            tell(request, str(refused), wrong=True)
-        else:
-            tell(request, done)
-        return self._to(pk)
-
-    def _to(self, pk: int) -> HttpResponseRedirect:
-        return HttpResponseRedirect(self.address("change", pk))
+        return self.carry(request, pk, lambda: starting.stop(run, by=who(request)), "It is stopped.")
 
     def _ask(self, request: HttpRequest, run: SyncRun, what: str, **context: Any) -> HttpResponse:
         """The page before something is decided."""
@@ -280,7 +257,3 @@ def _refuse_switching(request: HttpRequest, run: SyncRun) -> None:
     """Whoever puts rules in force by approving must be allowed to do that as well."""
     if switches_on(run) and not request.user.has_perm(SWITCHES_ON):
         raise PermissionDenied
-
-
-def _who(request: HttpRequest) -> str:
-    return request.user.get_username()

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 
+from alumnisync.admin.lists import who
 from alumnisync.naming import names_of
 from connectors.admin.pages import ScreenAdmin, tell
 from connectors.models import Connection
@@ -76,7 +77,7 @@ class SpreadsheetScreens(ScreenAdmin):
         current = _needed(sync)
         try:
             shown = shown_of({"rows": request.POST.get("rows", "")}, {}, sync, current)
-            by = request.user.get_username()
+            by = who(request)
             version = store_sheet(sync, shown.given, by=by, based_on=shown.based_on, keep=shown.keep)
         except UnreadableSheet as error:
             return self._spreadsheet_page(request, sync, current, wrong=error.wrong)

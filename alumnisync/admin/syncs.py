@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, reverse
 from django_countries import countries
 
 from alumnisync import starting
-from alumnisync.admin.lists import ListAdmin
+from alumnisync.admin.lists import ListAdmin, who
 from alumnisync.admin.spreadsheets import SpreadsheetScreens
 from alumnisync.admin.trying import SEES_PEOPLE, TryingScreens
 from alumnisync.dashboard import sync_lines
 from alumnisync.describing import foreseen
 from alumnisync.engine.guard import DEFAULTS
-from alumnisync.starting import Refused
 from alumnisync.waiting import waiting_by_sync
 from alumnisync.wording import SYNC_STATES
 from connectors.admin.pages import shows_form, tell
@@ -38,7 +37,6 @@ from mappings.versions import Outdated, draft_of
 ADDS, EDITS, SWITCHES = (f"mappings.{action}_sync" for action in ("add", "change", "activate"))
 PREVIEWS, STARTS = "alumnisync.preview_syncrun", "alumnisync.start_syncrun"
 LOOKS = "mappings.view_sync"
-REFUSALS = (Refused, Outdated)
 USUAL = {name: (limit.floor, limit.share) for name, limit in DEFAULTS.items()}
 State = MappingVersion.State
 
@@ -70,9 +68,9 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, ListAdmin):
         """Asks which records, then what to start from; by POST with both the sync is made."""
         systems = dict(Connection.objects.values_list("name", "system"))
         form = NewSyncForm(request.POST if request.method == "POST" else None, systems=systems)
-        if form.is_valid() and (sync := _begun(form, by=_who(request))):
+        if form.is_valid() and (sync := _begun(form, by=who(request))):
             tell(request, f"{sync.name} is made. It sends nothing until you switch it on.")
-            return self._to(sync.pk)
+            return self.go(sync.pk)
         return self.show(
             request,
             "mappings/syncs/new.html",
@@ -102,20 +100,20 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, ListAdmin):
         """Keeps the page as it was sent; with mistakes it is shown again, each at its field."""
         sync = self.found(request, pk)
         if request.method != "POST":
-            return self._to(pk)
+            return self.go(pk)
         form, problem = RulesForm(sync, post=request.POST, usual=USUAL), ""
         document = form.document()
         if form.is_readable:
             try:
                 setup = read_rules(sync, document, form.line_at)
-                version = save_rules(sync, setup, by=_who(request), based_on=_based_on(request))
+                version = save_rules(sync, setup, by=who(request), based_on=_based_on(request))
             except SetupError as error:
                 form.take(error)
             except Outdated as outdated:
                 problem = str(outdated)
             else:
                 tell(request, _saved(version))
-                return self._to(pk)
+                return self.go(pk)
         status = _status(_current(sync), {}, form)
         offered = offers({side: part.plain() for side, part in form.sides.items()})
         return self._shown(
@@ -123,26 +121,26 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, ListAdmin):
         )
 
     def preview(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._start(request, pk, preview=True)
+        return self.start_run(request, pk, self.found(request, pk), preview=True)
 
     def run(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._start(request, pk, preview=False)
+        return self.start_run(request, pk, self.found(request, pk), preview=False)
 
     def switch_on(self, request: HttpRequest, pk: int) -> HttpResponse:
         sync = self.found(request, pk)
-        return self._carry(request, pk, lambda: starting.switch_on(sync), f"{sync.name} is switched on.")
+        return self.carry(request, pk, lambda: starting.switch_on(sync), f"{sync.name} is switched on.")
 
     def switch_off(self, request: HttpRequest, pk: int) -> HttpResponse:
         sync = self.found(request, pk)
-        return self._carry(request, pk, lambda: starting.switch_off(sync), f"{sync.name} is paused. It sends nothing.")
+        return self.carry(request, pk, lambda: starting.switch_off(sync), f"{sync.name} is paused. It sends nothing.")
 
     def discard(self, request: HttpRequest, pk: int) -> HttpResponse:
         draft = draft_of(self.found(request, pk))
         if draft is None:
             tell(request, "There is no draft to discard any more.", wrong=True)
-            return self._to(pk)
+            return self.go(pk)
         based_on = _based_on(request)
-        return self._carry(request, pk, lambda: discard(draft, based_on=based_on), "The draft is discarded.")
+        return self.carry(request, pk, lambda: discard(draft, based_on=based_on), "The draft is discarded.")
 
     def _shown(self, request: HttpRequest, form: RulesForm, offered: Offers, **context: Any) -> HttpResponse:
         sync = form.sync
@@ -164,28 +162,6 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, ListAdmin):
             **_may(request),
             **context,
         )
-
-    def _start(self, request: HttpRequest, pk: int, *, preview: bool) -> HttpResponse:
-        sync = self.found(request, pk)
-        try:
-            started = starting.start(sync, by=_who(request), preview=preview)
-        except REFUSALS as refused:
-            tell(request, str(refused), wrong=True)
-            return self._to(pk)
-        return HttpResponseRedirect(reverse("admin:alumnisync_syncrun_change", args=[started.pk]))
-
-    def _carry(self, request: HttpRequest, pk: int, what: Callable[[], Any], done: str) -> HttpResponse:
-        """Does what a button says, tells how it went, and leads back to the sync."""
-        try:
-            what()
-        except REFUSALS as refused:
-            tell(request, str(refused), wrong=True)
-        else:
-            tell(request, done)
-        return self._to(pk)
-
-    def _to(self, pk: int) -> HttpResponseRedirect:
-        return HttpResponseRedirect(self.address("change", pk))
 
 
 def _current(sync: Sync) -> list[MappingVersion]:
@@ -236,7 +212,3 @@ def _may(request: HttpRequest) -> dict[str, bool]:
     may = {"edit": EDITS, "preview": PREVIEWS, "start": STARTS, "switch": SWITCHES}
     found = {f"may_{what}": request.user.has_perm(permission) for what, permission in may.items()}
     return {**found, "may_try": request.user.has_perm(SEES_PEOPLE)}
-
-
-def _who(request: HttpRequest) -> str:
-    return request.user.get_username()

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, reverse
 
 from alumnisync import starting
-from alumnisync.admin.lists import ListAdmin, filter_of, turning
+from alumnisync.admin.lists import ListAdmin, filter_of, turning, who
 from alumnisync.rules_in_words import InWords, sides_of
-from alumnisync.wording import Said
-from connectors.admin.pages import tell
+from alumnisync.wording import Said, whole
 from connectors.moments import when
 from mappings.forms.rules import side_words
 from mappings.models import MappingVersion, Sync
 from mappings.rules import Side
 from mappings.setup.contents import contents_of, contents_of_all
-from mappings.versions import Outdated, revise
+from mappings.versions import revise
 
 State = MappingVersion.State
 LOOKS, SWITCHES, EDITS = "mappings.view_mappingversion", "mappings.activate_sync", "mappings.change_sync"
@@ -46,10 +45,10 @@ class MappingVersionAdmin(ListAdmin):
 
     def list_page(self, request: HttpRequest) -> HttpResponseBase:
         asked, syncs = request.GET, [(str(pk), name) for pk, name in Sync.objects.values_list("pk", "name")]
-        sync, number = asked.get(OF_SYNC, ""), max(1, _number(asked.get("page", "")))
+        sync, number = asked.get(OF_SYNC, ""), max(1, whole(asked.get("page", "")))
         rows = self.get_queryset(request).order_by("sync__name", "-number")
         if sync:
-            rows = rows.filter(sync=_number(sync))
+            rows = rows.filter(sync=whole(sync))
         if asked.get(OF_STATE) in State.values:
             rows = rows.filter(state=asked[OF_STATE])
         found = list(rows[(number - 1) * SIZE : number * SIZE + 1])
@@ -96,24 +95,19 @@ class MappingVersionAdmin(ListAdmin):
         """An earlier version is in force again."""
         version = self.found(request, pk)
         done = f"Version {version.number} is in force again. The next run looks at everybody anew by it."
-        return self._carry(request, version, lambda: starting.put_back(version, by=_who(request)), done)
+        return self.carry(request, pk, lambda: starting.put_back(version, by=who(request)), done, _sync_page(version))
 
     def use(self, request: HttpRequest, pk: int) -> HttpResponse:
         """A version's rules become the draft, in place of what it said."""
         version = self.found(request, pk)
         done = f"The draft says what version {version.number} said. It does nothing until a preview is approved."
-        return self._carry(request, version, lambda: revise(version.sync, contents_of(version), by=_who(request)), done)
+        return self.carry(
+            request, pk, lambda: revise(version.sync, contents_of(version), by=who(request)), done, _sync_page(version)
+        )
 
-    def _carry(
-        self, request: HttpRequest, version: MappingVersion, what: Callable[[], Any], done: str
-    ) -> HttpResponseRedirect:
-        try:
-            what()
-        except (starting.Refused, Outdated) as refused:
-            tell(request, str(refused), wrong=True)
-            return HttpResponseRedirect(self.address("change", version.pk))
-        tell(request, done)
-        return HttpResponseRedirect(reverse("admin:mappings_sync_change", args=[version.sync_id]))
+
+def _sync_page(version: MappingVersion) -> str:
+    return reverse("admin:mappings_sync_change", args=[version.sync_id])
 
 
 def _line(version: MappingVersion) -> dict[str, Any]:
@@ -148,11 +142,3 @@ def _before(version: MappingVersion) -> QuerySet[MappingVersion]:
 
 def _can_be_put_back(version: MappingVersion) -> bool:
     return version.state == State.RETIRED and version.approved_at is not None
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
-
-
-def _who(request: HttpRequest) -> str:
-    return request.user.get_username()

@@ -14,8 +14,9 @@ from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.inbox.lines import Row, row_of
 from alumnisync.inbox.people import PersonRow, person_row
 from alumnisync.inbox.wanted import OPEN, STATES, Wanted, states_of
-from alumnisync.inbox.wording import Wording, counted, wordings
+from alumnisync.inbox.wording import Wording, wordings
 from alumnisync.models import Match, Member
+from alumnisync.wording import counted
 from connectors.models import RemoteRecord
 from mappings.rules import Side
 

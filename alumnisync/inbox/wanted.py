@@ -11,6 +11,7 @@ from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Que
 
 from alumnisync.inbox.wording import Wording
 from alumnisync.models import Conflict, Match, Member, Question, Review
+from alumnisync.wording import whole
 
 Asked = Conflict | Review | Match
 AskedModel = type[Conflict] | type[Review] | type[Match]
@@ -51,10 +52,10 @@ class Wanted:
         return cls(
             model,
             state if state in states_of(model) else OPEN,
-            _id(given.get("sync", "")),
+            whole(given.get("sync", "")),
             given.get("of", "").replace("\0", ""),
             given.get("record", "").replace("\0", "").strip(),
-            tuple(filter(None, map(_id, given.get("chosen", "").split(".")[:MOST_CHOSEN]))),
+            tuple(filter(None, map(whole, given.get("chosen", "").split(".")[:MOST_CHOSEN]))),
         )
 
     def parts(self) -> dict[str, str]:
@@ -119,11 +120,6 @@ class Wanted:
             return Q(record__remote_id=self.record) | Q(Exists(candidates))
         members = Member.objects.filter(link=OuterRef("link"), record__remote_id=self.record)
         return Q(Exists(members))
-
-
-def _id(text: str) -> int:
-    # Longer ones are no ids, and more than a database takes.
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def states_of(model: AskedModel) -> list[str]:

@@ -57,11 +57,6 @@ def wordings(syncs: Iterable[int]) -> dict[int, Wording]:
     return {sync: _wording(version, names[version.pk]) for sync, version in versions.items()}
 
 
-def counted(number: int, one: str, many: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {one if number == 1 else many}"
-
-
 def _in_force(syncs: Iterable[int]) -> dict[int, MappingVersion]:
     found: dict[int, MappingVersion] = {}
     for version in MappingVersion.objects.filter(sync__in=set(syncs)).select_related("sync").order_by("number"):
