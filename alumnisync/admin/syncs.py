@@ -17,20 +17,20 @@ from alumnisync.admin.trying import SEES_PEOPLE, TryingScreens
 from alumnisync.dashboard import sync_lines
 from alumnisync.describing import foreseen
 from alumnisync.engine.guard import DEFAULTS
+from alumnisync.rules_in_words import InWords
 from alumnisync.waiting import waiting_by_sync
 from alumnisync.wording import SYNC_STATES
 from connectors.admin.pages import shows_form, tell
+from connectors.forms import time_zones
 from connectors.models import Connection
 from connectors.moments import when
 from mappings.forms.new import EMPTY, NewSyncForm
 from mappings.forms.offered import Offers, offers
-from mappings.forms.parts import time_zones
 from mappings.forms.rules import RulesForm, side_words
 from mappings.forms.wording import READY_CLEANUPS, in_words
 from mappings.models import MappingVersion, Sync
 from mappings.setup.contents import Contents, contents_of_all
 from mappings.setup.editing import begin, discard, read_rules, save_rules
-from mappings.setup.loading import between
 from mappings.setup.sections import SetupError
 from mappings.versions import Outdated, draft_of
 
@@ -173,7 +173,8 @@ def _status(current: list[MappingVersion], said: Mapping[int, Contents], form: R
     """Which version is in force, and whether a draft waits; how it differs where what they say is at hand."""
     in_force = next((version for version in current if version.state == State.ACTIVE), None)
     draft = current[0] if current and current[0].state == State.DRAFT else None
-    found = between(said[in_force.pk], said[draft.pk]) if draft and in_force and said else []
+    words = InWords(form.words)
+    found = words.differences(said[in_force.pk], said[draft.pk]) if draft and in_force and said else []
     return {
         "in_force": in_force,
         "in_force_since": when(in_force.approved_at or in_force.created_at) if in_force else "",
@@ -181,7 +182,7 @@ def _status(current: list[MappingVersion], said: Mapping[int, Contents], form: R
         "draft_saved": f"{draft.changed_by or draft.created_by or 'somebody'} {when(draft.changed_at)}"
         if draft
         else "",
-        "differences": [in_words(each, form.words, str) for each in found],
+        "differences": [f"{part.name}: {change}" for part in found for change in part.changes],
     }
 
 

@@ -60,8 +60,8 @@ def count_links(sync: Sync, contents: Contents) -> list[str]:
         fields |= fields_read(rehearsal.rules.sides[side].scope)
         if unknown := _uncountable(end, fields, rehearsal.rules.sides[side].narrow):
             return [unknown]
-        if _there(end).count() > MOST_MATCHED:
-            return [f"{end.connection} has too many records to try this on ({_there(end).count():,}). {NEXT}"]
+        if (count := _there(end).count()) > MOST_MATCHED:
+            return [f"{end.connection} has too many records to try this on ({count:,}). {NEXT}"]
     return _decided(rehearsal, rules)
 
 
@@ -150,7 +150,7 @@ def _is_previewed(sync: Sync, contents: Contents) -> bool:
     version, last = newest_version(sync), sync.runs.exclude(finished_at=None).order_by("-pk").first()
     if version is None or last is None or last.version_id != version.pk or last.state not in SHOWN:
         return False
-    return not differences(version, contents.without_unused_maps())
+    return not differences(version, contents)
 
 
 def _previewed(sync: Sync) -> _Tally:
@@ -163,7 +163,7 @@ def _decided(rehearsal: Rehearsal, rules: tuple[IdentityRule, ...]) -> list[str]
     candidates = [one for side in Side for one in _candidates(rehearsal, side, rules)]
     decision = decide(candidates, rules)
     free = Counter(one.side for one in candidates if one.standing is Standing.FREE)
-    for one in _settled(candidates, decision):
+    for one in _spoken_for(candidates, decision):
         free[one.side] -= 1
     linked = Counter(one.rule for one in decision.links)
     asked = Counter(knot.rule for knot in decision.knots)
@@ -171,7 +171,7 @@ def _decided(rehearsal: Rehearsal, rules: tuple[IdentityRule, ...]) -> list[str]
     return _told(rules, _Tally(linked, asked, alone), "of those not linked yet")
 
 
-def _settled(candidates: Iterable[Candidate], decision: Decision) -> list[Candidate]:
+def _spoken_for(candidates: Iterable[Candidate], decision: Decision) -> list[Candidate]:
     taken = {record for one in decision.links for record in (one.left, one.right)}
     taken |= {record for knot in decision.knots for record in knot.waiting}
     return [one for one in candidates if one.id in taken]

@@ -14,7 +14,6 @@ from django.utils.safestring import SafeString, mark_safe
 
 from mappings.forms.wording import Choices
 
-SPARE_ROWS = 1
 """How many blank rows follow, so that one can be added without JavaScript."""
 
 
@@ -112,11 +111,11 @@ class TwoColumns(forms.Widget):
         return list(zip(*columns, strict=False))
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        rows = [*(row for row in value or () if any(row)), *[("", "")] * SPARE_ROWS]
+        rows = [*(row for row in value or () if any(row)), ("", "")]
         shown = format_html_join(
             "", "{}", ((self._row(name, row, attrs or {}, index),) for index, row in enumerate(rows))
         )
-        return format_html('<div class="as-stack as-pairs" data-rows>{}</div>', shown)
+        return format_html('<div class="as-stack as-pairs">{}</div>', shown)
 
     def _row(self, name: str, row: Sequence[str], attrs: dict[str, Any], index: int) -> SafeString:
         ids = (str(attrs.get("id", "")) if not index else "", "")

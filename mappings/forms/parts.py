@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django_countries import countries
@@ -231,11 +230,6 @@ def _limit(name: str, what: str, usual: str) -> forms.CharField:
 def country_of(said: str) -> str:
     """A country's two letters, from them or from its name."""
     return said.upper() if len(said) == 2 else countries.by_name(said) or said
-
-
-def time_zones() -> list[str]:
-    """Every zone's name, in order."""
-    return sorted(available_timezones())
 
 
 def whole(said: str) -> Any:

@@ -10,7 +10,6 @@ SideWords = Mapping[str, str]
 """Side → what people call it: the connection's name."""
 
 DASH = "\N{EN DASH}"
-OTHER = {"left": "right", "right": "left"}
 
 
 def explained(meanings: Mapping[str, str]) -> Choices:

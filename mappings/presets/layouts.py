@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import yaml
@@ -34,8 +34,11 @@ class Layout:
 
     def number(self, path: str) -> int:
         """A field's place in the vendor's order, from 1; fields that it doesn't list come last."""
-        places = {name: place for place, name in enumerate(self.about, start=1)}
-        return places.get(path) or places.get(root(path), THE_OTHERS)
+        return self._places.get(path) or self._places.get(root(path), THE_OTHERS)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.about, start=1)}
 
 
 @cache

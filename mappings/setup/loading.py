@@ -124,12 +124,7 @@ def _load_version(sync: Sync, wanted: Contents, activate: Activate) -> list[str]
 
 def differences(version: MappingVersion, wanted: Contents) -> list[str]:
     """How wanted rules differ from a version's, as sentences; empty where they say the same."""
-    return between(contents_of(version), wanted)
-
-
-def between(before: Contents, after: Contents) -> list[str]:
-    """How rules differ, as sentences; drop-down pairs that nothing uses don't count."""
-    return compare(before.without_unused_maps().parts(), after.without_unused_maps().parts())
+    return compare(contents_of(version).without_unused_maps().parts(), wanted.without_unused_maps().parts())
 
 
 def compare(before: Mapping[str, Plain], after: Mapping[str, Plain]) -> list[str]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from mappings.forms.fields import as_typed, typed
@@ -93,7 +94,7 @@ class Current:
     number: int = 0
     edit: int = 0
 
-    @property
+    @cached_property
     def names(self) -> dict[str, str]:
         """Side → what people call it; with the kind of record where both are of one connection."""
         sides = self.contents.sides

@@ -71,7 +71,7 @@ def _found_again(rows: Rows, current: Current) -> list[str]:
     by_id = {stable_id: key for key, stable_id in current.ids.items()}
     named = [pair_key(row.get("left", "").strip(), row.get("right", "").strip()) for _, row in rows]
     found = [by_id.get(row.get("id", "").strip(), "") for _, row in rows]
-    _settle_copies(rows, named, found)
+    _tell_copies_apart(rows, named, found)
     taken = set(found)
     for place, name in enumerate(named):
         if not found[place] and name in current.contents.pairs and name not in taken:
@@ -80,7 +80,7 @@ def _found_again(rows: Rows, current: Current) -> list[str]:
     return found
 
 
-def _settle_copies(rows: Rows, named: Sequence[str], found: list[str]) -> None:
+def _tell_copies_apart(rows: Rows, named: Sequence[str], found: list[str]) -> None:
     """Whoever copies a row copies its id: the row that still pairs the same fields keeps it, the others are new."""
     wrong = []
     for key in [key for key, count in Counter(found).items() if key and count > 1]:

@@ -157,7 +157,7 @@
         if (target.matches("[data-inserts]")) {
             insert(target);
         } else if (target.matches("[data-field]")) {
-            describe(row, !row.dataset.settled);
+            describe(row, !row.dataset.hadFields);
             fold(row);
         } else if (target.matches("select[name$='-kind']")) {
             target.dataset.chosen = "yes";
@@ -264,7 +264,7 @@
 
     form.querySelectorAll("[data-row='pair']").forEach((row) => {
         // A format that was chosen once is not changed by choosing another field.
-        row.dataset.settled = row.querySelector("[data-field='left']").value ? "yes" : "";
+        row.dataset.hadFields = row.querySelector("[data-field='left']").value ? "yes" : "";
     });
     // Further ones come by their button.
     form.querySelectorAll("#rule-new, #map-new").forEach((row) => row.remove());
