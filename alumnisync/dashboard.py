@@ -16,6 +16,7 @@ from alumnisync.models import SyncRun
 from alumnisync.navigation import INBOX, inbox_address
 from alumnisync.waiting import HELD, KINDS, waiting_by_sync
 from alumnisync.wording import SYNC_STATES, Said, number, run_said
+from connectors.checking import standing
 from connectors.models import Connection
 from connectors.moments import when
 from connectors.registry import connectors
@@ -78,6 +79,13 @@ class Line:
         who = self.draft.changed_by or self.draft.created_by or "the setup file"
         at = when(self.draft.changed_at)
         return f"Version {self.draft.number} of {self.sync.name} is a draft by {who}, last changed {at}."
+
+
+STANDINGS = {
+    "works": Said("works", "good"),
+    "attention": Said("needs attention", "bad"),
+    "unchecked": Said("not checked yet", "warn"),
+}
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -171,19 +179,13 @@ def _connections() -> list[dict[str, Any]]:
             "system": kinds[one.system].label if one.system in kinds else one.system,
             "organisation": one.identity.get("label") or one.identity.get("organisation") or "",
             "environment": one.identity.get("environment", ""),
-            "state": _connection_said(one),
+            "state": STANDINGS[standing(one)],
             "attention": one.attention,
             "checked": when(one.checked_at),
             "address": reverse("admin:connectors_connection_change", args=[one.pk]),
         }
         for one in Connection.objects.defer("secrets")
     ]
-
-
-def _connection_said(connection: Connection) -> Said:
-    if connection.attention:
-        return Said("needs attention", "bad")
-    return Said("works", "good") if connection.checked_at else Said("never checked", "warn")
 
 
 def _steps(user: Viewer, lines: Iterable[Line], connections: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -112,7 +112,8 @@ Q_CLUSTER = {
     "max_attempts": 1,
     "ack_failures": True,
     "catch_up": False,
-    "save_limit": 0,
+    # Only failures are kept: nobody reads that a minute passed.
+    "save_limit": -1,
     **({"redis": env.str("BROKER_URL")} if env.str("BROKER_URL", default="") else {"orm": "default"}),
 }
 

@@ -16,5 +16,10 @@ def activate(version: MappingVersion) -> bool:
     Sync.objects.select_for_update().get(pk=version.sync_id)
     switched = versions.activate(version)
     if switched:
-        Progress.objects.filter(sync=version.sync_id).update(planned_to=0)
+        plan_everybody(version.sync)
     return switched
+
+
+def plan_everybody(sync: Sync) -> None:
+    """The next plan of the sync takes everybody in."""
+    Progress.objects.filter(sync=sync).update(planned_to=0)

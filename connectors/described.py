@@ -38,12 +38,6 @@ def recall(connection: Connection, name: str) -> ObjectType | None:
     return restore(row.described) if row and row.described else None
 
 
-def described_fields(connection: Connection, name: str) -> tuple[Field, ...]:
-    """The fields of a kind of record as last described; empty where none are known."""
-    described = recall(connection, name)
-    return described.fields if described else ()
-
-
 def dump(described: ObjectType) -> dict[str, Any]:
     """An ObjectType as JSON can say it."""
     plain = asdict(described)

@@ -15,7 +15,7 @@ from alumnisync.engine.plan import Planner
 from alumnisync.engine.units import SIDES
 from alumnisync.models import SyncRun
 from connectors.checking import verify
-from connectors.described import remember
+from connectors.described import recall, remember
 from connectors.models import Cursor
 from mappings.models import MappingVersion, SyncSide
 from mappings.rules import Side
@@ -54,7 +54,8 @@ def _open_end(side: Side, row: SyncSide) -> End:
     try:
         verify(row.connection, connector)
         described = describe(row.connection, connector, row.object_type)
-        remember(row.connection, [described])
+        if recall(row.connection, row.object_type) != described:
+            remember(row.connection, [described])
     except BaseException:
         connector.close()
         raise

@@ -22,7 +22,7 @@ TAKEN_UP = "taken_up"
 """Among a run's counts: how many processes died over this work before."""
 MOST_DEATHS = 3
 DIES_AGAIN = (
-    f"Its process died, for the {MOST_DEATHS}rd time in a row, so it is not tried again by itself. "
+    "Its process died several times in a row, so it is not tried again by itself. "
     "Tell whoever looks after AlumniSync: the machine may be short of memory."
 )
 RULES_REPLACED = "The rules it was planned by are no longer in force. Run the sync again."

@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from alumnisync.engine.lease import Lease
-from alumnisync.models import Conflict, Progress, Question, Review, SyncRun
+from alumnisync.models import Conflict, Question, Review, SyncRun
+from alumnisync.versions import plan_everybody
 from mappings.models import MappingVersion, Sync
 
 Decided = Mapping[type[Conflict] | type[Review], list[int]]
@@ -33,11 +34,6 @@ def plan_anew_after_other_rules(run: SyncRun) -> None:
     last = before.values_list("version", flat=True).first()
     if last is not None and last != run.version_id:
         plan_everybody(run.sync)
-
-
-def plan_everybody(sync: Sync) -> None:
-    """The next plan of the sync takes everybody in."""
-    Progress.objects.filter(sync=sync).update(planned_to=0)
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.base import Connector, SecretField
+from connectors.base import Connector
 from connectors.registry import connectors
+from connectors.storing import secret_fields
 from mappings.setup.sections import Section, did_you_mean
 
 CONNECTION_KEYS = ("name", "system", "settings")
@@ -40,12 +41,6 @@ def read_connection(section: Section, environment: Mapping[str, str], known: Map
     return ConnectionSetup(name, system, settings, secrets)
 
 
-def secret_names(kind: type[Connector]) -> frozenset[str]:
-    """The settings of a system that are encrypted and never shown."""
-    fields = kind.Settings.base_fields
-    return frozenset(name for name, field in fields.items() if isinstance(field, SecretField))
-
-
 def _read_settings(
     section: Section, system: str, environment: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
@@ -64,7 +59,7 @@ def _read_settings(
 
 def _typed(given: Section, key: str, kind: type[Connector]) -> Any:
     # A secret of digits alone is a text all the same: 007 must not become 7.
-    return given.text(key, longest=20_000) if key in secret_names(kind) else given.value(key)
+    return given.text(key, longest=20_000) if key in secret_fields(kind) else given.value(key)
 
 
 def fill_in(value: Any, environment: Mapping[str, str]) -> Any:
@@ -99,7 +94,7 @@ def _clean(
     cleaned = {
         name: _storable(form.cleaned_data[name], raw) for name, raw in values.items() if name in form.cleaned_data
     }
-    hidden = secret_names(kind)
+    hidden = secret_fields(kind)
     settings = {name: value for name, value in cleaned.items() if name not in hidden}
     return settings, {name: str(value) for name, value in cleaned.items() if name in hidden}
 

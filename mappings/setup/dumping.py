@@ -12,9 +12,9 @@ import yaml
 
 from connectors.models import Connection
 from connectors.registry import connectors
+from connectors.storing import secret_fields
 from mappings.models import FieldMapping, Sync, SyncSide, ValueMap
 from mappings.rules import Word
-from mappings.setup.connections import secret_names
 from mappings.setup.contents import (
     HEAD_WORDS,
     MAP_WORDS,
@@ -70,7 +70,7 @@ def _yaml(data: Plain) -> str:
 
 def _connection(row: Connection, variables: dict[str, str]) -> Plain:
     kind = connectors().get(row.system)
-    names = secret_names(kind) if kind else frozenset(row.secrets)
+    names = set(secret_fields(kind)) if kind else set(row.secrets)
     settings = {name: _escaped(value) for name, value in row.settings.items()}
     for name in sorted(names & set(row.secrets)):
         settings[name] = _new_variable(f"{row.name}_{name}", variables)

@@ -11,8 +11,9 @@ from django.db import transaction
 
 from connectors.models import Connection
 from connectors.registry import connectors
+from connectors.storing import keep, readable_secrets, secret_fields
 from mappings.models import MappingVersion, Sync
-from mappings.setup.connections import ConnectionSetup, secret_names
+from mappings.setup.connections import ConnectionSetup
 from mappings.setup.contents import HEAD_WORDS, Contents, Plain, contents_of, plain_row, store
 from mappings.setup.reading import Known, Setup
 from mappings.setup.syncs import SyncSetup
@@ -72,16 +73,15 @@ def _load_connection(setup: ConnectionSetup, report: Report) -> None:
     row = Connection.objects.select_for_update().filter(name=setup.name).first()
     is_new = row is None
     row = row or Connection(name=setup.name, system=setup.system)
+    stored = (readable_secrets(row) or {}) if row.pk else {}
     # A secret that the system's form does not ask for was made here, and no file can know it.
-    made_here = {k: v for k, v in row.secrets.items() if k not in secret_names(connectors()[setup.system])}
-    secrets = {**made_here, **setup.secrets}
+    asked_for = secret_fields(connectors()[setup.system])
+    gone = [name for name in stored if name in asked_for and name not in setup.secrets]
+    secrets = {name: value for name, value in stored.items() if name not in gone} | setup.secrets
     changes = compare({"": row.settings}, {"": setup.settings})
-    changes += [
-        f"{name}: changed" for name in sorted({*row.secrets, *secrets}) if row.secrets.get(name) != secrets.get(name)
-    ]
+    changes += [f"{name}: changed" for name in sorted({*stored, *secrets}) if stored.get(name) != secrets.get(name)]
     if is_new or changes:
-        row.settings, row.secrets = setup.settings, secrets
-        row.save()
+        keep(row, name=setup.name, settings=setup.settings, secrets=setup.secrets, without=gone)
     report.note(f"connection {setup.name}", is_new, changes)
 
 

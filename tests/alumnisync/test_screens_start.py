@@ -188,7 +188,7 @@ def test_connections_say_what_they_are(admin_client: Client) -> None:
     )
     Connection.objects.create(name="Broken", system="memory", attention="The key is not good any more.")
     said = words(start(admin_client))
-    assert "New one never checked" in said
+    assert "New one not checked yet" in said
     assert re.search(r"Office works .*· Awesome University test Last checked today", said)
     assert "Broken needs attention" in said
     assert "The key is not good any more." in said

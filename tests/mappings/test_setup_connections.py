@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.setup.connections import secret_names
+from connectors.storing import secret_fields
 from mappings.setup.reading import Known, read_setup
 from mappings.setup.sections import SetupError
 from tests.mappings.setup_example import ToyConnector, mistakes, register
@@ -62,4 +62,4 @@ def test_a_connection_without_settings_is_told_what_it_needs() -> None:
 
 
 def test_the_form_says_what_is_secret() -> None:
-    assert secret_names(ToyConnector) == {"api_key", "password"}
+    assert set(secret_fields(ToyConnector)) == {"api_key", "password"}
