@@ -12,18 +12,19 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from alumnisync import review
-from alumnisync.engine.units import SIDES
+from alumnisync.inbox.lines import records_of
 from alumnisync.inbox.outlook import Outlook, planner_of
 from alumnisync.inbox.wanted import Asked, AskedModel, Wanted
 from alumnisync.inbox.wording import wordings
 from alumnisync.models import Conflict, Link, Match, Member, Question, Review
 from alumnisync.review import Refusal
+from alumnisync.wording import whole
 from connectors.models import RemoteRecord
 from connectors.packing import fingerprint
 
 MOST_AT_ONCE = 1_000
 """Each is decided by itself; more than these would keep a browser waiting too long."""
-GONE = "This is settled already: the two sides agree by now, or it was decided and sent."
+GONE = "This is closed already: the two sides agree by now, or it was decided and sent."
 MOVED = "This has changed since you opened the page, so nothing was decided. Look at it again."
 RECOUNTED = (
     "There were {before:,} when you looked, and there are {now:,} now, so nothing was decided. Look at them again."
@@ -79,9 +80,8 @@ def mark_of(row: Asked) -> str:
 
 def ticked(model: AskedModel, ticks: Iterable[str]) -> Batch:
     """Those whose boxes were ticked; a tick is `id.mark`."""
-    marks = dict(tick.split(".", 1) for tick in ticks if "." in tick)
-    wanted = [int(pk) for pk in marks if pk.isascii() and pk.isdigit() and len(pk) < 19]
-    found = [row for row in _rows(model).filter(pk__in=wanted[:MOST_AT_ONCE]) if mark_of(row) == marks[str(row.pk)]]
+    marks = {whole(pk): mark for pk, _, mark in (tick.partition(".") for tick in ticks)}
+    found = [row for row in _rows(model).filter(pk__in=list(marks)[:MOST_AT_ONCE]) if mark_of(row) == marks[row.pk]]
     missing = len(marks) - len(found)
     about = "One of those ticked has" if missing == 1 else f"{missing:,} of those ticked have"
     return Batch(found, [f"{about} changed since you looked, and stays as it is."] if missing else [])
@@ -144,9 +144,7 @@ def own_value(conflict: Conflict, texts: Mapping[str, str]) -> dict[str, Any]:
     if not any(value.values()):
         raise Refusal("Type the value that both sides shall have.")
     word = wordings([conflict.link.sync_id])[conflict.link.sync_id]
-    members = conflict.link.members.select_related("record")
-    records = {side: member.record for member in members for side in SIDES if member.side == side}
-    outlook = Outlook(conflict, word, planner_of(word), records)
+    outlook = Outlook(conflict, word, planner_of(word), records_of(conflict.link))
     for pair, text in value.items():
         _refuse_mistyped(word.names.pair(pair), outlook.kind(pair), text)
     if problem := outlook.refuses(value):

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from django.db.models import Prefetch, prefetch_related_objects
 
+from alumnisync.engine.tries import CREATE_UNIT
 from connectors.described import restore
 from connectors.models import KnownObjectType, RemoteRecord
 from connectors.records import ObjectType
 from connectors.registry import connectors
 from mappings import paths
 from mappings.models import MappingVersion, SyncSide
-from mappings.rules import Side
 
 NAME_FIELD = re.compile(r"(^|_|\b)(first|preferred|middle|last|full|display)?_?name_?(__c)?$", re.IGNORECASE)
 CREATE_LABEL = "New record"
@@ -54,11 +54,10 @@ class SideName:
 
 @dataclass(frozen=True)
 class Names:
-    """What a version's sides, fields and pairs are called. pairs: key → side → path; units: unit → its pairs."""
+    """What a version's sides, fields and pairs are called. pairs: key → side → path."""
 
     sides: Mapping[str, SideName]
     pairs: Mapping[str, Mapping[str, str]]
-    groups: Mapping[str, str]
 
     def side(self, side: str) -> str:
         return str(self.sides.get(side, side))
@@ -78,7 +77,7 @@ class Names:
         """What is decided together, in words: a field pair, a group's name, or a new record."""
         if unit in self.pairs or "|" in unit:
             return self.pair(unit)
-        return CREATE_LABEL if unit == "" or unit.startswith("\0") else unit.replace("_", " ").capitalize()
+        return CREATE_LABEL if unit == CREATE_UNIT else unit.replace("_", " ").capitalize()
 
     def address_of(self, side: str, remote_id: str) -> str:
         return self.sides[side].address_of(remote_id) if side in self.sides else ""
@@ -122,7 +121,6 @@ def _names(version: MappingVersion) -> Names:
     return Names(
         sides={row.side: _side_name(row) for row in version.sides.all()},
         pairs={key: {"left": row.left, "right": row.right} for key, row in pairs.items()},
-        groups={key: row.group for key, row in pairs.items() if row.group},
     )
 
 
@@ -138,6 +136,3 @@ def _plain(label: str) -> str:
 
 def _prettiness(label: str) -> tuple[bool, int]:
     return label != label.lower() and "_" not in label, -len(label)
-
-
-SIDES = tuple(side.value for side in Side)

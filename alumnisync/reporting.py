@@ -110,16 +110,8 @@ class Report:
     refused: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def state(self) -> Said:
-        return said_of(self.run)
-
-    @property
     def waits(self) -> bool:
         return waits_for_ok(self.run)
-
-    @property
-    def is_under_way(self) -> bool:
-        return self.run.state in UNDER_WAY
 
     @property
     def effects(self) -> list[str]:

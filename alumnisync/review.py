@@ -49,7 +49,7 @@ def decide(conflict: Conflict, choice: str, *, by: str, value: Any = None, comme
     if choice == "value" and value is None:
         raise Refusal("Say which value both sides shall have.")
     if conflict.state == Question.State.CLOSED:
-        raise Refusal("This is settled already: the two sides agree, or one of them moved back.")
+        raise Refusal("This is closed already: the two sides agree, or one of them moved back.")
     _refuse_question_of_trial(conflict)
     own = _own_value(conflict, value) if choice == "value" else None
     _close_with(conflict, choice, by=by, value=own, comment=comment)
@@ -111,7 +111,7 @@ def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | N
     if choice not in MATCH_CHOICES:
         raise Refusal(f"“{choice}” is no choice. Choose link, create, ignore or never.")
     if match.state == Match.State.CLOSED:
-        raise Refusal("This question is settled already.")
+        raise Refusal("This question is closed already.")
     candidates = list(match.candidates.all())
     if choice == "link" and record is None and len(candidates) == 1:
         record = candidates[0]
@@ -166,7 +166,7 @@ def _close_with(
 
 def _approve_review(review: Review, by: str, comment: str) -> Review:
     if review.state == Question.State.CLOSED:
-        raise Refusal("This change is settled already.")
+        raise Refusal("This change is closed already.")
     _refuse_question_of_trial(review)
     _close_with(review, Side(review.side).other.value, by=by, comment=comment)
     return review
@@ -174,7 +174,7 @@ def _approve_review(review: Review, by: str, comment: str) -> Review:
 
 def _reject_review(review: Review, by: str, why: str) -> Review:
     if review.state == Question.State.CLOSED:
-        raise Refusal("This change is settled already.")
+        raise Refusal("This change is closed already.")
     sender = Side(review.side).other
     _close_with(review, "leave", by=by, comment=why)
     if review.link.state == Link.State.ACTIVE:
@@ -250,9 +250,9 @@ def _remember_refused(link: Link, sender: Side, values: Mapping[str, Any]) -> No
 def _refuse_outdated(run: SyncRun) -> None:
     if run.state == SyncRun.State.SUPERSEDED:
         newer = run.sync.runs.filter(pk__gt=run.pk).order_by("-pk").first()
-        raise Refusal(f"Run {run.pk} is out of date: run {newer.pk if newer else '?'} planned everything anew.")
+        raise Refusal(f"Run {run.pk} is out of date: run {newer.pk if newer else '?'} looked at everything anew.")
     if run.version.state == MappingVersion.State.RETIRED:
-        raise Refusal(f"Run {run.pk} was planned by rules that are no longer in force. Run the sync again.")
+        raise Refusal(f"Run {run.pk} was worked out by rules that are no longer in force. Run the sync again.")
     if run.state in REFUSALS:
         raise Refusal(f"Run {run.pk} {REFUSALS[run.state]}")
     is_shown = run.kind == SyncRun.Kind.PREVIEW and run.approved_at is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.db.models import Count, F, Q, QuerySet, Value
 
 from alumnisync.models import ChangeRecord, Conflict, Match, Question, Review, SyncRun
-from mappings.models import Sync
 
 KINDS = ("conflicts", "reviews", "matches", "held", "set_aside")
 
@@ -36,11 +35,6 @@ def waiting() -> dict[str, int]:
     """Kind → how many wait, over all syncs."""
     by_sync = waiting_by_sync().values()
     return {kind: sum(counts[kind] for counts in by_sync) for kind in KINDS}
-
-
-def waiting_of(sync: Sync) -> dict[str, int]:
-    """Kind → how many of one sync wait."""
-    return waiting_by_sync().get(sync.pk, dict.fromkeys(KINDS, 0))
 
 
 def _counted(

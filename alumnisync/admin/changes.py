@@ -32,7 +32,6 @@ from connectors.moments import when
 from mappings.models import Sync
 
 RETRIES = "alumnisync.change_changerecord"
-PER_PAGE = 50
 NOT_SENT = (ChangeRecord.State.SET_ASIDE, ChangeRecord.State.SENDING)
 STATE_WORDS = [(state, said.words) for state, said in STATES.items()]
 
@@ -76,7 +75,7 @@ class ChangeRecordAdmin(ListAdmin):
             records=[(names.side(side), one, names.address_of(side, one.remote_id)) for side, one in records],
             address=names.address_of(found.side, line.record_id) if line.record_id else "",
             times={
-                "Planned": when(found.run.started_at or found.run.created_at),
+                "Worked out": when(found.run.started_at or found.run.created_at),
                 "Sent": when(found.sent_at),
                 "Ended": when(found.finished_at),
                 "Tries": tries_said(found),
@@ -104,7 +103,7 @@ class ChangeRecordAdmin(ListAdmin):
 def changes_shown_by(request: HttpRequest, wanted: Wanted, names: Any = None) -> dict[str, Any]:
     """A page of changes for the template `changes/table.html`: four statements, three more without the names."""
     number = whole(request.GET.get("page", "")) or 1
-    changes, has_next = page_of(loaded(wanted.rows()), number, PER_PAGE)
+    changes, has_next = page_of(loaded(wanted.rows()), number)
     lines = lines_of(changes, names_for(changes) if names is None else names)
     may_retry = request.user.has_perm(RETRIES) and any(line.can_be_retried for line in lines)
     return {

@@ -29,11 +29,12 @@ class MatchAdmin(InboxAdmin):
         if match is None or match.sync_id not in words:
             return self.no_longer_there(request, wanted)
         word = words[match.sync_id]
+        row = person_row(match, word, mark_of(match))
         return self.show(
             request,
             "alumnisync/inbox/match.html",
-            f"Who is {person_row(match, word).person}?",
-            row=person_row(match, word, mark_of(match)),
+            f"Who is {row.person}?",
+            row=row,
             comparison=compare(match, word),
             state=STATE_WORDS[match.state],
             decided_at=when(match.decided_at),

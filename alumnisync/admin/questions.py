@@ -33,7 +33,7 @@ from connectors.admin.pages import tell
 
 HEADINGS = {Conflict: "Both changed", Review: "To review", Match: "Possible matches"}
 LONGEST_COMMENT = 2_000
-NOBODY_FITS = "Nobody in this list fits what you typed. Perhaps it is settled already: look under the other states."
+NOBODY_FITS = "Nobody in this list fits what you typed. Perhaps it is closed already: look under the other states."
 TOO_MANY_FIT = f"More people fit than can be shown at once; these are the first {MOST_CHOSEN}. Type more of the name."
 
 
@@ -125,7 +125,7 @@ class InboxAdmin(ListAdmin):
             self.decide(request, question)
         except Refusal as refusal:
             tell(request, str(refusal), wrong=True)
-            # What was settled meanwhile needs no second look; anything else does.
+            # What was closed meanwhile needs no second look; anything else does.
             address = self._list_address() + wanted.query() if str(refusal) == GONE else self._page_address(pk, wanted)
             return HttpResponseRedirect(address)
         return HttpResponseRedirect(self._onward(request, question, wanted))

@@ -19,7 +19,7 @@ from alumnisync.describing import foreseen
 from alumnisync.engine.guard import DEFAULTS
 from alumnisync.rules_in_words import InWords
 from alumnisync.waiting import waiting_by_sync
-from alumnisync.wording import SYNC_STATES
+from alumnisync.wording import SYNC_STATES, whole
 from connectors.admin.pages import shows_form, tell
 from connectors.forms import time_zones
 from connectors.models import Connection
@@ -205,8 +205,7 @@ def _saved(version: MappingVersion | None) -> str:
 
 
 def _based_on(request: HttpRequest) -> tuple[int, int]:
-    number, edit = (request.POST.get(name, "") for name in ("number", "edit"))
-    return int(number) if number.isdecimal() else 0, int(edit) if edit.isdecimal() else 0
+    return whole(request.POST.get("number", "")), whole(request.POST.get("edit", ""))
 
 
 def _may(request: HttpRequest) -> dict[str, bool]:

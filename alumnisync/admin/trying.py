@@ -12,6 +12,7 @@ from django.urls import URLPattern
 from alumnisync.rehearsal import Unready
 from alumnisync.rehearsal.counting import count_links, count_scope, unmapped
 from alumnisync.rehearsal.trying import try_pairs
+from alumnisync.wording import whole
 from connectors.admin.pages import View
 from mappings.forms.rules import document_from, side_words
 from mappings.forms.wording import in_words
@@ -43,7 +44,7 @@ class TryingScreens:
 
 def _try(request: HttpRequest, pk: int) -> JsonResponse:
     def tried(sync: Sync, contents: Contents) -> Answer:
-        found = try_pairs(sync, contents, skip=_number(request.POST.get("skip", "")))
+        found = try_pairs(sync, contents, skip=whole(request.POST.get("skip", "")))
         return {"person": found.person, "rows": {key: asdict(row) for key, row in found.rows.items()}}
 
     return _answer(request, pk, tried)
@@ -74,7 +75,3 @@ def _answer(request: HttpRequest, pk: int, what: Callable[[Sync, Contents], Answ
         return JsonResponse({"error": " ".join(["Please mend this first:", *sentences])})
     except Unready as error:
         return JsonResponse({"error": str(error)})
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 10 else 0

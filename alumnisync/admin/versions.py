@@ -13,6 +13,7 @@ from django.urls import URLPattern, reverse
 
 from alumnisync import starting
 from alumnisync.admin.lists import ListAdmin, filter_of, turning, who
+from alumnisync.changes import page_of
 from alumnisync.rules_in_words import InWords, sides_of
 from alumnisync.wording import Said, whole
 from connectors.moments import when
@@ -26,7 +27,6 @@ State = MappingVersion.State
 LOOKS, SWITCHES, EDITS = "mappings.view_mappingversion", "mappings.activate_sync", "mappings.change_sync"
 STATES = {State.DRAFT: Said("draft"), State.ACTIVE: Said("in force", "good"), State.RETIRED: Said("earlier")}
 OF_SYNC, OF_STATE = "sync__id__exact", "state"
-SIZE = 50
 
 
 @admin.register(MappingVersion)
@@ -51,19 +51,19 @@ class MappingVersionAdmin(ListAdmin):
             rows = rows.filter(sync=whole(sync))
         if asked.get(OF_STATE) in State.values:
             rows = rows.filter(state=asked[OF_STATE])
-        found = list(rows[(number - 1) * SIZE : number * SIZE + 1])
+        found, has_next = page_of(rows, number)
         return self.show(
             request,
             "alumnisync/versions/list.html",
             "Versions",
-            lines=[_line(version) for version in found[:SIZE]],
+            lines=[_line(version) for version in found],
             filters=[
                 filter_of(OF_SYNC, "Sync", asked, syncs),
                 filter_of(OF_STATE, "State", asked, [(state.value, said.words) for state, said in STATES.items()]),
             ],
             is_narrowed=bool(sync or asked.get(OF_STATE)),
             everything=request.path,
-            turning=turning(asked, number, has_next=len(found) > SIZE),
+            turning=turning(asked, number, has_next=has_next),
         )
 
     def page(self, request: HttpRequest, found: MappingVersion) -> HttpResponseBase:

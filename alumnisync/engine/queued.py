@@ -25,7 +25,7 @@ DIES_AGAIN = (
     "Its process died several times in a row, so it is not tried again by itself. "
     "Tell whoever looks after AlumniSync: the machine may be short of memory."
 )
-RULES_REPLACED = "The rules it was planned by are no longer in force. Run the sync again."
+RULES_REPLACED = "The rules it was worked out by are no longer in force. Run the sync again."
 
 
 def work(run_id: int, say: Callable[[str], None] = logger.info) -> SyncRun | None:

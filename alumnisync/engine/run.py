@@ -248,7 +248,7 @@ def _match(ctx: Context, upto: Mapping[Side, int]) -> None:
 def _supersede(run: SyncRun) -> None:
     """The new plan holds whatever earlier ones had unfinished: they are over."""
     earlier = run.sync.runs.filter(pk__lt=run.pk, state__in=(State.HELD, State.QUEUED))
-    replaced = f"Run {run.pk} planned everything anew."
+    replaced = f"Run {run.pk} looked at everything anew."
     earlier.update(state=State.SUPERSEDED, reason=replaced)
     previews = run.sync.runs.filter(pk__lt=run.pk, kind=SyncRun.Kind.PREVIEW, state=State.DONE, approved_at=None)
     previews.update(state=State.SUPERSEDED, reason=replaced)

@@ -14,6 +14,7 @@ from alumnisync.inbox.lines import Row, choices_of, chosen, records_of, row_of, 
 from alumnisync.inbox.outlook import Outlook, planner_of
 from alumnisync.inbox.wording import URGENT, Wording
 from alumnisync.models import Conflict, Member, Question, Review
+from alumnisync.wording import whole
 from connectors.moments import when
 from mappings import paths
 from mappings.rules import PairRules, Side
@@ -22,7 +23,7 @@ STATE_WORDS: Mapping[str, tuple[str, str]] = {
     Question.State.OPEN: ("Waiting", "warn"),
     Question.State.DECIDED: ("Decided, not sent yet", "good"),
     Question.State.HELD: ("On hold with a run", "warn"),
-    Question.State.CLOSED: ("Settled", ""),
+    Question.State.CLOSED: ("Closed", ""),
 }
 EARLIER = 10
 NO_OWN_VALUE = (*URGENT, "yes_no")
@@ -84,10 +85,8 @@ class Detail:
 
 def find(model: type[Conflict] | type[Review], pk: str) -> Any:
     """A question with its person at hand: two statements. None where there is none."""
-    if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
-        return None
     members = Prefetch("link__members", Member.objects.select_related("record"))
-    return model._default_manager.select_related("link__sync").prefetch_related(members).filter(pk=pk).first()
+    return model._default_manager.select_related("link__sync").prefetch_related(members).filter(pk=whole(pk)).first()
 
 
 def detail(question: Conflict | Review, word: Wording) -> Detail:

@@ -13,6 +13,7 @@ from alumnisync.inbox.outlook import linking_says, planner_of
 from alumnisync.inbox.wording import Wording
 from alumnisync.models import Match
 from alumnisync.naming import person
+from alumnisync.wording import whole
 from connectors.models import RemoteRecord
 from connectors.moments import when
 from connectors.records import MISSING
@@ -82,9 +83,7 @@ class Line:
 
 def find(pk: str) -> Match | None:
     """A possible match with its record and candidates: two statements. None where there is none."""
-    if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
-        return None
-    return Match.objects.select_related("sync", "record").prefetch_related("candidates").filter(pk=pk).first()
+    return Match.objects.select_related("sync", "record").prefetch_related("candidates").filter(pk=whole(pk)).first()
 
 
 def person_row(match: Match, word: Wording, mark: str = "") -> PersonRow:
@@ -127,10 +126,6 @@ class Comparison:
     lines: Sequence[Line]
     create: str
     never: str
-
-    @property
-    def choosable(self) -> list[Column]:
-        return [column for column in self.columns[1:] if not column.problem]
 
 
 def compare(match: Match, word: Wording) -> Comparison:

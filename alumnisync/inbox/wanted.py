@@ -21,7 +21,7 @@ STATES: Mapping[str, str] = {
     OPEN: "Waiting",
     DECIDED: "Decided, not sent yet",
     HELD: "On hold with a run",
-    CLOSED: "Settled",
+    CLOSED: "Closed",
 }
 
 

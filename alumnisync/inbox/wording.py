@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from alumnisync.engine.tries import CREATE_UNIT
-from alumnisync.naming import CREATE_LABEL, Names, described_there, names_by_version
+from alumnisync.naming import Names, described_there, names_by_version
 from connectors.records import ObjectType
 from mappings.models import MappingVersion
 from mappings.rules import Side
@@ -34,7 +33,7 @@ class Wording:
 
     def unit(self, unit: str) -> str:
         """What is decided together, in words."""
-        return CREATE_LABEL if unit == CREATE_UNIT else self.names.unit(unit)
+        return self.names.unit(unit)
 
     def rule(self, rule: str) -> str:
         """The fields of a match rule in words: “last name, class year”; of a key field, what it is."""

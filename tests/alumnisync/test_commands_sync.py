@@ -207,7 +207,7 @@ def test_a_plan_that_a_newer_one_replaced_is_not_approved() -> None:
     (_, first), (_, second) = answer(world), answer(world)
     code, _, err = told(world, f"--approve={first['run']}")
     assert code == 2
-    assert f"run {second['run']} planned everything anew" in err
+    assert f"run {second['run']} looked at everything anew" in err
     assert world.writes() == 0
 
 

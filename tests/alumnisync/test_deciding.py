@@ -70,7 +70,7 @@ def test_what_was_settled_meanwhile_is_refused_in_words() -> None:
     (conflict,) = world.conflicts()
     world.right.alter("person", right, {"last": "Byron-0"})
     world.run()
-    with pytest.raises(Refusal, match="settled already"):
+    with pytest.raises(Refusal, match="closed already"):
         settle(conflict, "left")
 
 
@@ -153,7 +153,7 @@ def test_one_that_can_not_be_decided_keeps_none_of_the_others_back() -> None:
     Conflict.objects.filter(pk=first.pk).update(state="closed")
     tally = decide_many(batch, "left", by="pat")
     assert tally.decided == 1
-    assert "settled already" in tally.problems[0]
+    assert "closed already" in tally.problems[0]
     second.refresh_from_db()
     assert second.state == "decided"
 
@@ -190,7 +190,7 @@ def test_a_review_is_let_through_or_refused() -> None:
     first, second = world.reviews()
     settle(first, "approve", "it is so")
     settle(second, "refuse", "it is not")
-    with pytest.raises(Refusal, match="settled already"):
+    with pytest.raises(Refusal, match="closed already"):
         settle(second, "approve")
     world.run()
     assert world.right.values("person", ids[0][1])["last"] == "Byron"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.naming import names_of, person
 from connectors.described import remember
 from connectors.models import RemoteRecord
@@ -50,7 +51,7 @@ def test_a_pair_is_one_word_where_both_systems_say_the_same(left: str, right: st
 def test_a_group_and_a_new_record_have_words_too() -> None:
     names = names_of(World().version)
     assert names.unit("home_address") == "Home address"
-    assert names.unit("") == "New record"
+    assert names.unit(CREATE_UNIT) == "New record"
     assert names.unit("gone|missing") == "gone ↔ missing"
 
 

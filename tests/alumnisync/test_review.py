@@ -57,7 +57,7 @@ def test_a_decision_may_be_changed_until_it_is_carried_out() -> None:
     decide(conflict, "right", by="kim")
     world.run()
     assert world.left.values("person", left)["last"] == "King"
-    with pytest.raises(Refusal, match="settled already"):
+    with pytest.raises(Refusal, match="closed already"):
         decide(conflict, "left", by="pat")
 
 
@@ -69,9 +69,9 @@ def test_a_settled_review_is_refused_in_words() -> None:
     world.run()
     (review,) = world.reviews()
     reject(review, by="pat", why="no")
-    with pytest.raises(Refusal, match="settled already"):
+    with pytest.raises(Refusal, match="closed already"):
         approve(review, by="pat")
-    with pytest.raises(Refusal, match="settled already"):
+    with pytest.raises(Refusal, match="closed already"):
         reject(review, by="pat", why="no")
     assert Review.objects.get().comment == "no"
 

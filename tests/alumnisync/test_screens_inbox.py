@@ -155,7 +155,7 @@ def test_deciding_leads_to_the_next_and_keeps_the_filter(rob: Client) -> None:
     assert (first.choice, first.decided_by, first.comment) == ("left", "user of Reviewers", "asked her")
     assert "decided by user of Reviewers" in page_of(rob, first)
     world.run()
-    assert "Settled" in page_of(rob, first)
+    assert "Closed" in page_of(rob, first)
 
 
 def test_what_was_decided_before_is_shown(rob: Client) -> None:
@@ -193,8 +193,8 @@ def test_what_was_settled_meanwhile_is_a_sentence(rob: Client) -> None:
     world.run()
     answer = decide(rob, conflict, "left")
     assert answer.status_code == 200
-    assert "settled already" in answer.content.decode()
-    assert "settled without a decision" in page_of(rob, conflict)
+    assert "closed already" in answer.content.decode()
+    assert "closed without a decision" in page_of(rob, conflict)
     conflict.delete()
     gone = rob.get(address(Conflict, "change", 999), follow=True)
     assert "any more" in gone.content.decode()

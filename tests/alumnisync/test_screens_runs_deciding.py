@@ -118,7 +118,7 @@ def test_a_plan_that_is_out_of_date_is_refused_in_words(admin_client: Client) ->
     world, run = previewed()
     world.run(preview=True)
     answer = admin_client.post(at("approve", run), follow=True)
-    assert f"Run {run.pk} is out of date: run {newest(world).pk} planned everything anew." in told(answer)
+    assert f"Run {run.pk} is out of date: run {newest(world).pk} looked at everything anew." in told(answer)
     assert SyncRun.objects.get(pk=run.pk).approved_at is None
     assert admin_client.get(at("approve", run)).status_code == 302
 

@@ -65,7 +65,7 @@ def test_what_a_draft_would_send_is_not_sent_by_the_rules_in_force() -> None:
     assert (done["state"], world.writes()) == ("done", before)
     assert world.right.values("person", right)["last"] != "Moved"
     trial = SyncRun.objects.get(kind="preview")
-    assert (trial.state, trial.reason) == ("superseded", f"Run {done['run']} planned everything anew.")
+    assert (trial.state, trial.reason) == ("superseded", f"Run {done['run']} looked at everything anew.")
     assert not trial.changes.filter(state__in=ChangeRecord.UNFINISHED).exists()
     with pytest.raises(Refusal, match="out of date"):
         approve(trial, by="pat")
