@@ -132,7 +132,7 @@ def _unwritable_fields(rules: Rules, side: Side, described: ObjectType) -> Itera
         field = field_of(described, path)
         if field is not None and not field.writable:
             yield (
-                f"{_where(described, side)}: “{path}” can't be written by this user, but the sync does so; "
+                f"{_where(described, side)}: the field “{path}” can't be written by this user, but the sync does so; "
                 f"set “to_{side}: off”, or ask for the right to write it."
             )
 
@@ -142,7 +142,7 @@ def _unreadable_fields(rules: Rules, side: Side, described: ObjectType) -> Itera
         field = field_of(described, path)
         if field is not None and not field.readable:
             where = _where(described, side)
-            yield f"{where}: “{path}” is not visible to this user; ask for the right to read it."
+            yield f"{where}: the field “{path}” is not visible to this user; ask for the right to read it."
 
 
 def _key_field(rules: Rules, side: Side, described: ObjectType) -> Iterator[str]:
@@ -175,7 +175,7 @@ def _unfilled_fields(rules: Rules, side: Side, described: ObjectType) -> Iterato
     for field in described.fields:
         if field.required and field.writable and field.name not in filled:
             yield (
-                f"{_where(described, side)} can't be created without “{field.name}”, which nothing fills; "
+                f"{_where(described, side)} can't be created without the field “{field.name}”, which nothing fills; "
                 "pair it, or give it a value under “on_create”."
             )
 
@@ -201,7 +201,7 @@ def _odd_options(pair: PairRules, side: Side, described: ObjectType) -> Iterator
     for option in options:
         if option not in field.options:
             known = did_you_mean(option, field.options)
-            yield f"{_where(described, side)}: “{field.name}” has no option “{option}”{known}"
+            yield f"{_where(described, side)}: the field “{field.name}” has no option “{option}”{known}"
 
 
 def _default_option(pair: PairRules, side: Side) -> list[str]:

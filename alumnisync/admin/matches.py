@@ -11,10 +11,9 @@ from alumnisync.admin.lists import who
 from alumnisync.admin.questions import InboxAdmin, comment_of
 from alumnisync.deciding import mark_of, settle_person
 from alumnisync.inbox.detail import STATE_WORDS
-from alumnisync.inbox.listing import Listing
 from alumnisync.inbox.people import compare, find, person_row
 from alumnisync.inbox.wanted import Wanted
-from alumnisync.inbox.wording import wordings
+from alumnisync.inbox.wording import Wording, wordings
 from alumnisync.models import Match
 from connectors.moments import when
 
@@ -42,7 +41,7 @@ class MatchAdmin(InboxAdmin):
             **self.around(request, match, wanted, words),
         )
 
-    def many_choices(self, found: Listing) -> dict[str, str]:
+    def many_choices(self, word: Wording | None) -> dict[str, str]:
         return {"link": "Same person", "never": "Not the same"}
 
     def decide(self, request: HttpRequest, question: Any) -> None:

@@ -23,7 +23,7 @@ from alumnisync.deciding import (
 from alumnisync.inbox.detail import detail, find
 from alumnisync.inbox.finding import found_by
 from alumnisync.inbox.lines import choices_of
-from alumnisync.inbox.listing import Listing, listing, next_open
+from alumnisync.inbox.listing import listing, next_open, one_word
 from alumnisync.inbox.wanted import MOST_CHOSEN, AskedModel, Wanted
 from alumnisync.inbox.wording import Wording, wordings
 from alumnisync.models import Conflict, Match, Review
@@ -58,7 +58,7 @@ class InboxAdmin(ListAdmin):
         context = {
             "list": found,
             "can_decide": self._may_decide(request),
-            "many": self.many_choices(found),
+            "many": self.many_choices(found.word),
             "here": self._list_address(),
             "page_name": f"admin:{self.opts.app_label}_{self.opts.model_name}_change",
             "decide_address": self.address("decide_many"),
@@ -110,11 +110,11 @@ class InboxAdmin(ListAdmin):
             "can_decide": self._may_decide(request),
         }
 
-    def many_choices(self, found: Listing) -> dict[str, str]:
+    def many_choices(self, word: Wording | None) -> dict[str, str]:
         """What can be chosen for several at once: choice → words. Empty where the rows don't agree on the words."""
         if self.model is Review:
             return {"approve": "Let them through", "refuse": "Refuse them"}
-        return choices_of(found.word) if found.word else {}
+        return choices_of(word) if word else {}
 
     def decide_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         wanted = Wanted.read(self.model, request.POST)
@@ -168,9 +168,9 @@ class InboxAdmin(ListAdmin):
 
     def _ask(self, request: HttpRequest, wanted: Wanted, batch: Batch) -> HttpResponse:
         """Says how many people and fields it is about, before anything is decided."""
-        found = listing(wanted, "1")
         choice = request.POST.get("choice", "")
-        label = self.many_choices(found).get(choice)
+        word = one_word(wanted, wordings(group["sync"] for group in wanted.patterns()))
+        label = self.many_choices(word).get(choice)
         if label is None:
             tell(request, "Choose a sync first, then what to do.", wrong=True)
             return HttpResponseRedirect(self._list_address() + wanted.query())

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern
 
-from alumnisync.admin.lists import who
+from alumnisync.admin.lists import ListAdmin, who
 from alumnisync.naming import names_of
-from connectors.admin.pages import ScreenAdmin, tell
+from connectors.admin.pages import tell
 from connectors.models import Connection
 from mappings.forms.upload import Shown, UploadForm, shown_of
 from mappings.models import Sync
@@ -29,7 +29,7 @@ STORED = "Stored as draft {}. It does nothing until a preview of it is approved.
 SAME = "The file says what the rules say already, so there was nothing to store."
 
 
-class SpreadsheetScreens(ScreenAdmin):
+class SpreadsheetScreens(ListAdmin):
     """What the Sync's admin adds to its own pages."""
 
     def spreadsheet_screens(self) -> list[URLPattern]:
@@ -43,12 +43,12 @@ class SpreadsheetScreens(ScreenAdmin):
 
     def spreadsheets(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """The files to download, and the form for one to upload."""
-        sync = _found(pk)
+        sync = self.found(request, pk)
         return self._spreadsheet_page(request, sync, current_of(sync))
 
     def spreadsheet_down(self, request: HttpRequest, pk: int, which: str, form: str) -> HttpResponseBase:
         """A file: field-pairs, drop-down-pairs, or template-… in one of its orders."""
-        sync = _found(pk)
+        sync = self.found(request, pk)
         current = current_of(sync)
         if current is None or form not in FORMATS:
             raise Http404
@@ -61,7 +61,7 @@ class SpreadsheetScreens(ScreenAdmin):
 
     def spreadsheet_up(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Shows what an uploaded file would change; nothing is stored."""
-        sync = _found(pk)
+        sync = self.found(request, pk)
         current = _needed(sync)
         try:
             shown = shown_of(request.POST, request.FILES, sync, current)
@@ -73,7 +73,7 @@ class SpreadsheetScreens(ScreenAdmin):
 
     def spreadsheet_store(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Keeps in the draft what was shown, and nothing else."""
-        sync = _found(pk)
+        sync = self.found(request, pk)
         current = _needed(sync)
         try:
             shown = shown_of({"rows": request.POST.get("rows", "")}, {}, sync, current)
@@ -83,9 +83,9 @@ class SpreadsheetScreens(ScreenAdmin):
             return self._spreadsheet_page(request, sync, current, wrong=error.wrong)
         except Outdated as outdated:
             tell(request, str(outdated), wrong=True)
-            return HttpResponseRedirect(self._spreadsheet_address("spreadsheets", pk))
+            return HttpResponseRedirect(self.address("spreadsheets", pk))
         tell(request, STORED.format(version.number) if version else SAME)
-        return HttpResponseRedirect(self._spreadsheet_address("change", pk))
+        return HttpResponseRedirect(self.address("change", pk))
 
     def _spreadsheet_page(
         self, request: HttpRequest, sync: Sync, current: Current | None, **context: Any
@@ -98,7 +98,7 @@ class SpreadsheetScreens(ScreenAdmin):
             current=current,
             downloads=self._spreadsheet_downloads(sync, current) if current else [],
             form=UploadForm() if request.user.has_perm(EDITS) else None,
-            upload=self._spreadsheet_address("spreadsheet_up", sync.pk),
+            upload=self.address("spreadsheet_up", sync.pk),
             names=current.names if current else {},
             trail=self._spreadsheet_trail(sync),
             **context,
@@ -118,12 +118,12 @@ class SpreadsheetScreens(ScreenAdmin):
             keep=shown.keep,
             rows=shown.signed(sync),
             rows_otherwise=replace(shown, keep=not shown.keep).signed(sync),
-            up=self._spreadsheet_address("spreadsheet_up", sync.pk),
-            store=self._spreadsheet_address("spreadsheet_store", sync.pk),
-            again=self._spreadsheet_address("spreadsheets", sync.pk),
+            up=self.address("spreadsheet_up", sync.pk),
+            store=self.address("spreadsheet_store", sync.pk),
+            again=self.address("spreadsheets", sync.pk),
             trail=[
                 *self._spreadsheet_trail(sync),
-                ("Spreadsheets", self._spreadsheet_address("spreadsheets", sync.pk)),
+                ("Spreadsheets", self.address("spreadsheets", sync.pk)),
             ],
         )
 
@@ -139,8 +139,7 @@ class SpreadsheetScreens(ScreenAdmin):
                 "title": title,
                 "about": about,
                 "links": [
-                    (FORM_NAMES[form], self._spreadsheet_address("spreadsheet_down", sync.pk, which, form))
-                    for form in FORMATS
+                    (FORM_NAMES[form], self.address("spreadsheet_down", sync.pk, which, form)) for form in FORMATS
                 ],
             }
             for which, title, about in offered
@@ -148,19 +147,9 @@ class SpreadsheetScreens(ScreenAdmin):
 
     def _spreadsheet_trail(self, sync: Sync) -> list[tuple[str, str]]:
         return [
-            ("Syncs", self._spreadsheet_address("changelist")),
-            (sync.name, self._spreadsheet_address("change", sync.pk)),
+            ("Syncs", self.address("changelist")),
+            (sync.name, self.address("change", sync.pk)),
         ]
-
-    def _spreadsheet_address(self, name: str, *args: Any) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
-
-
-def _found(pk: int) -> Sync:
-    sync = Sync.objects.filter(pk=pk).first()
-    if sync is None:
-        raise Http404
-    return sync
 
 
 def _needed(sync: Sync) -> Current:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern
 
+from alumnisync.admin.lists import ListAdmin
 from alumnisync.rehearsal import Unready
 from alumnisync.rehearsal.counting import count_links, count_scope, unmapped
 from alumnisync.rehearsal.trying import try_pairs
 from alumnisync.wording import whole
-from connectors.admin.pages import View
 from mappings.forms.rules import document_from, side_words
 from mappings.forms.wording import in_words
 from mappings.models import Sync
@@ -28,43 +28,38 @@ SEES_PEOPLE = "connectors.view_remoterecord"
 Answer = dict[str, Any]
 
 
-class _Screens(Protocol):
-    def does(self, route: str, view: View, name: str, *permissions: str) -> URLPattern: ...
-
-
-class TryingScreens:
+class TryingScreens(ListAdmin):
     """For the admin of syncs: its buttons “Show on a real person” and “Count”."""
 
-    def trying_screens(self: _Screens) -> list[URLPattern]:
+    def trying_screens(self) -> list[URLPattern]:
         return [
-            self.does("<int:pk>/try/", _try, "try", LOOKS, EDITS, SEES_PEOPLE),
-            self.does("<int:pk>/count/", _count, "count", LOOKS, EDITS),
+            self.does("<int:pk>/try/", self.try_rules, "try", LOOKS, EDITS, SEES_PEOPLE),
+            self.does("<int:pk>/count/", self.count_people, "count", LOOKS, EDITS),
         ]
 
+    def try_rules(self, request: HttpRequest, pk: int) -> JsonResponse:
+        """What the rules would do for one real person."""
 
-def _try(request: HttpRequest, pk: int) -> JsonResponse:
-    def tried(sync: Sync, contents: Contents) -> Answer:
-        found = try_pairs(sync, contents, skip=whole(request.POST.get("skip", "")))
-        return {"person": found.person, "rows": {key: asdict(row) for key, row in found.rows.items()}}
+        def tried(sync: Sync, contents: Contents) -> Answer:
+            found = try_pairs(sync, contents, skip=whole(request.POST.get("skip", "")))
+            return {"person": found.person, "rows": {key: asdict(row) for key, row in found.rows.items()}}
 
-    return _answer(request, pk, tried)
+        return _answer(request, self.found(request, pk), tried)
 
-
-def _count(request: HttpRequest, pk: int) -> JsonResponse:
-    def counted(sync: Sync, contents: Contents) -> Answer:
-        return {
-            "sides": {side.value: count_scope(contents, side) for side in Side},
-            "match": count_links(sync, contents),
-            "unmapped": unmapped(contents),
-        }
-
-    return _answer(request, pk, counted)
+    def count_people(self, request: HttpRequest, pk: int) -> JsonResponse:
+        """How many people the rules concern."""
+        return _answer(request, self.found(request, pk), _counted)
 
 
-def _answer(request: HttpRequest, pk: int, what: Callable[[Sync, Contents], Answer]) -> JsonResponse:
-    sync = Sync.objects.filter(pk=pk).first()
-    if sync is None:
-        raise Http404
+def _counted(sync: Sync, contents: Contents) -> Answer:
+    return {
+        "sides": {side.value: count_scope(contents, side) for side in Side},
+        "match": count_links(sync, contents),
+        "unmapped": unmapped(contents),
+    }
+
+
+def _answer(request: HttpRequest, sync: Sync, what: Callable[[Sync, Contents], Answer]) -> JsonResponse:
     document = document_from(request.POST, sync)
     try:
         contents = read_rules(sync, document, lambda place: 1).contents

@@ -102,7 +102,7 @@ def listing(wanted: Wanted, page_number: str) -> Listing:
         page,
         _headline(wanted, found["total"], found["people"]),
         [(STATES[state], wanted.query(state=state), state == wanted.state) for state in states_of(wanted.model)],
-        _one_word(wanted, words),
+        one_word(wanted, words),
         found["total"],
     )
 
@@ -158,7 +158,7 @@ def _who(wanted: Wanted) -> str:
     return "record" if wanted.model is Match else "link"
 
 
-def _one_word(wanted: Wanted, words: Mapping[int, Wording]) -> Wording | None:
+def one_word(wanted: Wanted, words: Mapping[int, Wording]) -> Wording | None:
     """The words that hold for every row: of the chosen sync, or where all call their sides alike."""
     if wanted.sync in words:
         return words[wanted.sync]

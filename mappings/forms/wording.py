@@ -143,8 +143,9 @@ PHRASES = (
     ("in this file", "on this page"),
 )
 _DIRECTION = re.compile(r"“(to|read|write)_(left|right)(: [^”]*)?”")
-_SETTING = re.compile(r"“(\w+)((?:: [^”]*)?)”")
-_SIDE = re.compile(r"\b(?:the )?(left|right)(?: side)?\b")
+# What a system calls its fields and options is data, whatever else may be called so.
+_SETTING = re.compile(r"(?<!field )(?<!option )(?<!mean )“(\w+)((?:: [^”]*)?)”")
+_SIDE = re.compile(r"(?<!field “)(?<!option “)(?<!mean “)\b(?:the )?(left|right)(?: side)?\b")
 _LINE = re.compile(r"\bon line (\d+)")
 _DIRECTIONS = {"to": "Changes to", "read": "Clean-up when reading from", "write": "Clean-up when writing to"}
 

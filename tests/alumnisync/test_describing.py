@@ -78,7 +78,7 @@ def test_where_fields_are_not_published_an_unknown_name_is_no_problem() -> None:
 
 def test_a_field_that_can_t_be_written_is_told_only_where_something_writes_it() -> None:
     sentence = (
-        "Contact on the right: “Formula__c” can't be written by this user, but the sync does so; "
+        "Contact on the right: the field “Formula__c” can't be written by this user, but the sync does so; "
         "set “to_right: off”, or ask for the right to write it."
     )
     assert told(rules(pair(right="Formula__c"))) == [sentence]
@@ -89,7 +89,7 @@ def test_a_field_that_can_t_be_written_is_told_only_where_something_writes_it() 
 
 def test_a_field_that_can_t_be_read_is_told() -> None:
     assert told(rules(pair(right="Hidden__c"))) == [
-        "Contact on the right: “Hidden__c” is not visible to this user; ask for the right to read it."
+        "Contact on the right: the field “Hidden__c” is not visible to this user; ask for the right to read it."
     ]
 
 
@@ -113,7 +113,7 @@ def test_a_key_field_need_not_be_searchable_where_nothing_is() -> None:
 def test_creating_needs_a_system_that_can_and_every_required_field() -> None:
     creating = SideRules("Contact", create=Create.REVIEW)
     assert told(rules(right=creating)) == [
-        "Contact on the right can't be created without “LastName”, which nothing fills; "
+        "Contact on the right can't be created without the field “LastName”, which nothing fills; "
         "pair it, or give it a value under “on_create”."
     ]
     assert told(rules(right=replace(creating, on_create={"LastName": "?"}))) == []
@@ -145,9 +145,9 @@ def test_options_that_are_not_listed_are_a_warning_only() -> None:
     said = rules(pair("status", "Status__c", value_map=pairs))
     assert told(said) == []
     assert warnings(said, {Side.LEFT: USER, Side.RIGHT: CONTACT}) == [
-        "User on the left: “status” has no option “gone”; it is one of: active, lost.",
-        "Contact on the right: “Status__c” has no option “Lost”; it is one of: Active.",
-        "Contact on the right: “Status__c” has no option “actve”; did you mean “Active”?",
+        "User on the left: the field “status” has no option “gone”; it is one of: active, lost.",
+        "Contact on the right: the field “Status__c” has no option “Lost”; it is one of: Active.",
+        "Contact on the right: the field “Status__c” has no option “actve”; did you mean “Active”?",
     ]
 
 

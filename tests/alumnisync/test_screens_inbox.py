@@ -92,8 +92,8 @@ def test_an_opt_out_comes_first(rob: Client) -> None:
     world.right.alter("person", right, {"no_mail": False})
     world.run()
     assert "A restriction was lifted in CRM" in list_of(rob, Review)
-    assert 'as-badge--bad">first' in list_of(rob, Review)
-    assert 'as-badge--bad">first' not in list_of(rob, Conflict)
+    assert 'as-badge--bad">urgent' in list_of(rob, Review)
+    assert 'as-badge--bad">urgent' not in list_of(rob, Conflict)
 
 
 def test_a_record_is_found_by_its_id_and_rubbish_in_the_address_does_no_harm(rob: Client) -> None:
