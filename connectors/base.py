@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 
 from connectors.http import LONGEST_CALL
 from connectors.peers import host_of, refuse_address
-from connectors.records import Identity, NeedsAttention, ObjectType, Outcome, Page, Record, Write
+from connectors.records import Identity, NeedsAttention, ObjectType, Outcome, Page, Record, Total, Write
 
 
 class SecretField(forms.CharField):
@@ -187,7 +187,17 @@ class Connector(ABC):
         """
 
     def acknowledge(self, object_type: str, change_ids: Sequence[str]) -> None:  # noqa: B027 - few have a feed
-        """Tell a feed that these rows are handled. Systems without a feed have nothing to do."""
+        """Tell a feed that these rows are handled; saying so twice is harmless.
+
+        Systems without a feed have nothing to do.
+        """
+
+    def totals(self, object_type: str, by: str, of: str) -> Mapping[str, Total]:
+        """Value of the field `by` → how many records have it and the sum of their `of`, as the system itself says.
+
+        Only for the fields that `ObjectType.totals` names.
+        """
+        raise NeedsAttention(f"{self.label} does not add up {object_type} records by {by}.")
 
     def close(self) -> None:  # noqa: B027 - some hold nothing open
         """Give back what the instance holds open."""

@@ -11,7 +11,7 @@ from django.utils import timezone
 from connectors.models import Connection, KnownObjectType
 from connectors.records import Field, ObjectType
 
-SETS = ("findable", "volatile")
+SETS = ("findable", "volatile", "totals")
 
 
 def remember(connection: Connection, object_types: Iterable[ObjectType]) -> None:

@@ -9,15 +9,17 @@ ConnectorError
 ├─ Unknown          the answer to a write that can't be repeated was lost: find out before trying again
 ├─ NeedsAttention   nobody can go on here until a person has done something
 ├─ Rejected         the system refuses this record, or some of its fields
+│  └─ Duplicate     it takes this create for somebody it has already
 ├─ Stale            the record moved since it was read: plan again
 └─ Gone             the record is no longer there
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal
 
@@ -115,6 +117,10 @@ class ObjectType:
     create_by_key  creating a key that is already there updates that record, so a create may be repeated
     field_times    records say when each field was changed ("newest" can be offered)
     volatile       fields that move by themselves (version, time stamps): never part of a fingerprint
+    feed           `poll` brings rows of changes, not records: each has a `change_id`, as `id` the person it
+                   speaks of ("" where it doesn't say), and only the fields it mentions. A row is brought again
+                   until it is acknowledged; change ids are numbers that rise with time
+    totals         fields by which the system itself counts and sums its records (`Connector.totals`)
     """
 
     name: str
@@ -129,6 +135,8 @@ class ObjectType:
     create_by_key: bool = False
     field_times: bool = False
     volatile: frozenset[str] = frozenset()
+    feed: bool = False
+    totals: frozenset[str] = frozenset()
 
     def field(self, name: str) -> Field | None:
         """The field called `name`, or None."""
@@ -186,6 +194,14 @@ class Outcome:
     error: ConnectorError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many records there are and what a number in them adds up to; an amount is never a float."""
+
+    count: int
+    sum: Decimal
+
+
 class ConnectorError(Exception):
     """Something a system said or did. The text is for people: what happened, to what, what to do next.
 
@@ -222,6 +238,14 @@ class Rejected(ConnectorError):
     def __init__(self, message: str, fields: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.fields = dict(fields or {})
+
+
+class Duplicate(Rejected):
+    """The system takes this create for records it has already: a person decides. others: their ids, where it says."""
+
+    def __init__(self, message: str, others: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.others = tuple(others)
 
 
 class Stale(ConnectorError):
