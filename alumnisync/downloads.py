@@ -16,8 +16,8 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from alumnisync.changes import Line, changes_shown, lines_of, loaded
 from alumnisync.models import SyncRun
 from alumnisync.naming import names_by_version
+from connectors.cells import escape
 from connectors.showing import as_text, is_blank
-from mappings.sheets.cells import escape
 
 COLUMNS = (
     "run", "when", "system", "record id", "person", "kind", "field", "before", "after", "state", "reason",
@@ -41,7 +41,7 @@ class _Echo:
 
 
 def csv_of(run: SyncRun) -> Iterator[bytes]:
-    """The file, piece by piece. Every cell is escaped (`mappings.sheets.cells`): none is taken for a formula."""
+    """The file, piece by piece. Every cell is escaped (`connectors.cells`): none is taken for a formula."""
     writer = csv.writer(_Echo())
     yield BOM.encode()
     for row in chain([COLUMNS], rows_of(run)):

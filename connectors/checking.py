@@ -59,7 +59,7 @@ def check(connection: Connection, *, look: bool = False) -> Checked:
 
     look: also reads a little of the records, to see that they can be read
     """
-    with closing(_open(connection)) as connector:
+    with closing(opened(connection)) as connector:
         identity = verify(connection, connector)
         found = connector.describe()
         remember(connection, found)
@@ -70,9 +70,14 @@ def check(connection: Connection, *, look: bool = False) -> Checked:
 
 def describe_type(connection: Connection, name: str) -> ObjectType:
     """Asks for the fields of one kind of record and keeps them. Raises ConnectorError."""
-    with closing(_open(connection)) as connector:
-        verify(connection, connector)
-        found = next((each for each in connector.describe((name,)) if each.name == name), None)
+    with closing(opened(connection)) as connector:
+        return type_of(connection, connector, name)
+
+
+def type_of(connection: Connection, connector: Connector, name: str) -> ObjectType:
+    """One kind of record with its fields, asked for at an open connection and kept. Raises ConnectorError."""
+    verify(connection, connector)
+    found = next((each for each in connector.describe((name,)) if each.name == name), None)
     if found is None:
         raise NeedsAttention(
             f"{connection.name} has no {name}, or doesn't show it to the user we sign in as. "
@@ -89,8 +94,8 @@ def verify(connection: Connection, connector: Connector | None = None) -> Identi
     Raises NeedsAttention, whose text is kept at the connection, and Temporary, which changes nothing there.
     """
     if connector is None:
-        with closing(_open(connection)) as opened:
-            return verify(connection, opened)
+        with closing(opened(connection)) as connector:
+            return verify(connection, connector)
     try:
         identity = connector.check()
         _refuse_another(connection, identity)
@@ -136,7 +141,8 @@ def _name(record: Record, names: list[str]) -> str:
     return " ".join(str(record.values[name]) for name in names if record.values.get(name)) or record.id
 
 
-def _open(connection: Connection) -> Connector:
+def opened(connection: Connection) -> Connector:
+    """Its connector. Raises NeedsAttention, kept at the connection, where this installation can't make one."""
     try:
         if connection.system not in connectors():
             raise NeedsAttention(

@@ -1,7 +1,7 @@
 """Sheets of field pairs and of drop-down pairs as files, by django-import-export: CSV, TSV, XLSX and ODS.
 
 Only the way down. What comes up goes through the setup's reader (`mappings.sheets.changes`), since a resource's import
-would write past it. Every cell is text by its type, and escaped by `mappings.sheets.cells`: none becomes a formula.
+would write past it. Every cell is text by its type, and escaped by `connectors.cells`: none becomes a formula.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
+from connectors.cells import escape
 from mappings.sheets import Column, Row
-from mappings.sheets.cells import escape
 
 BOM = "\ufeff"
 """Without it Excel takes UTF-8 for the letters of its own region."""

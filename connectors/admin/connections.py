@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, reverse
-from django.utils.text import capfirst
+from django.utils.text import capfirst, slugify
 from django.views.decorators.debug import sensitive_post_parameters
 
 from connectors.admin.pages import ScreenAdmin, shows_form, tell
@@ -19,6 +19,7 @@ from connectors.base import Connector
 from connectors.checking import Checked, check, describe_type, standing
 from connectors.described import restore
 from connectors.forms import TIME_ZONES, ConnectionEntry, time_zones
+from connectors.looking import csv_of, look
 from connectors.models import Connection, KnownObjectType, SeenField
 from connectors.moments import when
 from connectors.records import ConnectorError, Field, NeedsAttention, ObjectType
@@ -27,7 +28,8 @@ from connectors.storing import offered_systems
 
 Trail = list[tuple[str, str]]
 
-ADD, CHANGE = "connectors.add_connection", "connectors.change_connection"
+ADD, CHANGE, VIEW = (f"connectors.{action}_connection" for action in ("add", "change", "view"))
+SEES_PEOPLE = "connectors.view_remoterecord"
 STANDINGS = {
     "works": ("good", "Works"),
     "attention": ("bad", "Needs attention"),
@@ -54,6 +56,8 @@ class ConnectionAdmin(ScreenAdmin):
             self.does("<int:pk>/edit/", shows_form(unlogged(self.edit_one)), "edit", CHANGE),
             self.does("<int:pk>/check/", self.check_one, "check", CHANGE),
             self.does("<int:pk>/describe/", self.ask_for_fields, "describe", CHANGE),
+            # By POST, since it asks the system anew each time; whom it shows, not everybody may see.
+            self.does("<int:pk>/look/", self.look_at, "look", VIEW, SEES_PEOPLE),
             self.looks("<int:pk>/kinds/<path:name>/", self.see_type, "object_type"),
         ]
 
@@ -128,6 +132,29 @@ class ConnectionAdmin(ScreenAdmin):
         tell(request, f"{connection} describes {len(found.fields):,} fields of {found.label or found.name}.")
         return redirect("admin:connectors_connection_object_type", pk, known.name)
 
+    def look_at(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """The first records of a kind as a table, or as a file."""
+        connection = self._found(request, pk)
+        known = get_object_or_404(KnownObjectType, connection=connection, name=request.POST.get("name", ""))
+        try:
+            sample = look(connection, known.name)
+        except ConnectorError as error:
+            tell(request, error.message, wrong=True)
+            return redirect("admin:connectors_connection_object_type", pk, known.name)
+        if request.POST.get("form") == "csv":
+            disposition = {"Content-Disposition": f'attachment; filename="{slugify(known.name) or "records"}.csv"'}
+            return HttpResponse(csv_of(sample), content_type="text/csv; charset=utf-8", headers=disposition)
+        place = (known.label or known.name, reverse("admin:connectors_connection_object_type", args=[pk, known.name]))
+        return self.show(
+            request,
+            "connectors/look.html",
+            f"A look at {known}",
+            connection=connection,
+            known=known,
+            sample=sample,
+            trail=[*_trail(connection), place],
+        )
+
     def see_type(self, request: HttpRequest, pk: int, name: str) -> HttpResponseBase:
         connection = self._found(request, pk)
         known = get_object_or_404(KnownObjectType, connection=connection, name=name)
@@ -189,7 +216,8 @@ class ConnectionAdmin(ScreenAdmin):
 
 
 def _may(request: HttpRequest) -> dict[str, bool]:
-    return {"add": request.user.has_perm(ADD), "change": request.user.has_perm(CHANGE)}
+    may = {"add": ADD, "change": CHANGE, "see_people": SEES_PEOPLE}
+    return {what: request.user.has_perm(permission) for what, permission in may.items()}
 
 
 def _trail(connection: Connection | None = None) -> Trail:

@@ -16,7 +16,7 @@ from zipfile import ZipFile
 
 from openpyxl import load_workbook
 
-from mappings.sheets.cells import escape, unescape
+from connectors.cells import escape, unescape
 
 LARGEST = 5_000_000
 UNPACKED = 50_000_000

@@ -17,7 +17,7 @@ from openpyxl import load_workbook
 from alumnisync import downloads
 from alumnisync.downloads import COLUMNS, LONGEST_CELL, csv_of, fitting, rows_of, xlsx_of
 from alumnisync.models import SyncRun
-from mappings.sheets.cells import unescape
+from connectors.cells import unescape
 from tests.factories import World
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.sheets.cells import FORMULA, escape, unescape
+from connectors.cells import FORMULA, escape, unescape
 
 TEXTS = st.text() | st.builds(lambda first, rest: first + rest, st.sampled_from([*FORMULA, "'", "''"]), st.text())
 
