@@ -102,6 +102,24 @@ class Alarm(models.Model):
         return f"{self.sync}: {self.state}"
 
 
+class CheckAnswer(models.Model):
+    """What a person said to a point of a sync's check list, or why it needs no answer."""
+
+    sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="check_answers")
+    point = models.CharField(max_length=40)
+    text = models.TextField()
+    is_waived = models.BooleanField(default=False)
+    said_by = models.CharField(max_length=150)
+    said_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["sync", "point"]
+        constraints = [models.UniqueConstraint(fields=["sync", "point"], name="one_answer_per_point")]
+
+    def __str__(self) -> str:
+        return f"{self.sync}: {self.point}"
+
+
 class Link(models.Model):
     """These records are one person. A proposed link is a line of a plan: it counts for nothing else yet."""
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from alumnisync import review, versions
+from alumnisync import checklist, review, versions
 from alumnisync.engine.admission import Refused, approved_and_unfinished, version_for
 from alumnisync.engine.context import chunks
 from alumnisync.models import ChangeRecord, SyncRun
@@ -49,10 +49,13 @@ def start(sync: Sync, *, by: str, preview: bool = False) -> SyncRun:
 def approve_and_go(run: SyncRun, *, by: str) -> SyncRun:
     """Approve what a preview or a held run shows, put its rules in force, and have exactly that carried out.
 
-    A draft sync goes live with it. Raises Refused, and `review.Refusal` for what can't be approved any more.
+    A draft sync goes live with it, once each point of its check list is answered. Raises Refused, and
+    `review.Refusal` for what can't be approved any more.
     """
     sync = _locked(run.sync)
     _refuse_under_way(sync)
+    if sync.state == Sync.State.DRAFT:
+        checklist.refuse_open(sync, run.version)
     approved = review.approve(run, by=by)
     assert isinstance(approved, SyncRun)  # noqa: S101 - tells the type checker which of the two it is
     versions.activate(approved.version)

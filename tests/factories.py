@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from alumnisync import checklist
 from alumnisync.engine.report import summary
 from alumnisync.engine.run import finish_approved, run_sync
 from alumnisync.models import Conflict, Link, Match, Member, Review, SyncRun
@@ -144,3 +145,8 @@ class World:
     def writes(self) -> int:
         """How many records were written on both sides, by their own count."""
         return sum(self.left.effects.values()) + sum(self.right.effects.values())
+
+
+def waive_check_list(sync: Sync) -> None:
+    """Nothing stands between a draft sync and going live."""
+    checklist.answer(sync, [point.slug for point in checklist.points()], "Invented people.", by="pat", waives=True)

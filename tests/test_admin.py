@@ -19,6 +19,7 @@ from pytest_django import DjangoAssertNumQueries
 from alumnisync.models import (
     Alarm,
     ChangeRecord,
+    CheckAnswer,
     Conflict,
     FieldChange,
     Link,
@@ -91,6 +92,7 @@ def make_engine_rows(run: SyncRun, record: RemoteRecord) -> None:
     sync = run.sync
     link = Link.objects.create(sync=sync)
     Alarm.objects.create(sync=sync, run=run)
+    CheckAnswer.objects.create(sync=sync, point="contact", text="Ada", said_by="pat", said_at=timezone.now())
     Progress.objects.create(sync=sync, side="left")
     Member.objects.create(link=link, sync=sync, side="left", record=record)
     MatchKey.objects.create(sync=sync, side="left", rule="email", digest=b"x" * 16, record=record)

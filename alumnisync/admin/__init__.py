@@ -49,6 +49,13 @@ class FieldChangeAdmin(ReadOnlyAdmin):
     search_fields = ("path",)
 
 
+@admin.register(models.CheckAnswer)
+class CheckAnswerAdmin(ReadOnlyAdmin):
+    list_display = ("sync", "point", "is_waived", "said_by", "said_at")
+    list_filter = ("is_waived",)
+    list_select_related = ("sync",)
+
+
 @admin.register(models.Alarm)
 class AlarmAdmin(ReadOnlyAdmin):
     list_display = ("sync", "state", "told_at")

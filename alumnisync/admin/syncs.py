@@ -11,6 +11,7 @@ from django.urls import URLPattern, reverse
 from django_countries import countries
 
 from alumnisync import starting
+from alumnisync.admin.check_list import CheckListScreens
 from alumnisync.admin.lists import ListAdmin, who
 from alumnisync.admin.spreadsheets import SpreadsheetScreens
 from alumnisync.admin.trying import SEES_PEOPLE, TryingScreens
@@ -42,7 +43,7 @@ State = MappingVersion.State
 
 
 @admin.register(Sync)
-class SyncAdmin(TryingScreens, SpreadsheetScreens, ListAdmin):
+class SyncAdmin(TryingScreens, SpreadsheetScreens, CheckListScreens, ListAdmin):
     """Two kinds of record kept in step, and the rules."""
 
     def screens(self) -> Iterable[URLPattern]:
@@ -56,6 +57,7 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, ListAdmin):
             self.does("<int:pk>/discard/", self.discard, "discard", LOOKS, EDITS),
             *self.spreadsheet_screens(),
             *self.trying_screens(),
+            *self.check_list_screens(),
         )
 
     def list_page(self, request: HttpRequest) -> HttpResponseBase:

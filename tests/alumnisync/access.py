@@ -73,6 +73,7 @@ OWN: dict[str, Access] = {
     "connectors_connection_check": button(OPERATORS),
     "connectors_connection_describe": button(OPERATORS),
     "connectors_connection_object_type": READS,
+    "connectors_connection_look": FINDS,
     # What waits for a decision.
     **{
         f"alumnisync_{model}_{name}": button(REVIEWERS)
@@ -91,6 +92,9 @@ OWN: dict[str, Access] = {
     # Both read the form that somebody is typing in; neither keeps anything.
     "mappings_sync_try": button(EDITORS),
     "mappings_sync_count": button(EDITORS),
+    "mappings_sync_check_list": READS,
+    "mappings_sync_check_answer": button(EDITORS),
+    "mappings_sync_check_take_back": button(EDITORS),
     "mappings_sync_spreadsheets": READS,
     "mappings_sync_spreadsheet_down": READS,
     "mappings_sync_spreadsheet_up": button(EDITORS),
@@ -111,6 +115,7 @@ OWN: dict[str, Access] = {
 READ_ONLY = (
     "alumnisync_alarm",
     "alumnisync_changerecord",
+    "alumnisync_checkanswer",
     "alumnisync_conflict",
     "alumnisync_fieldchange",
     "alumnisync_link",

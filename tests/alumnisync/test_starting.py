@@ -14,7 +14,7 @@ from alumnisync.review import Refusal
 from connectors.records import NeedsAttention, Rejected
 from mappings.models import MappingVersion, Sync
 from tests.alumnisync.queueing import Queue, draft_of, fresh, last_run, queue_for, settled
-from tests.factories import PAIRS, World
+from tests.factories import PAIRS, World, waive_check_list
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +119,7 @@ def test_approving_the_first_preview_switches_a_draft_sync_on(queue: Queue) -> N
     MappingVersion.objects.update(state="draft")
     run = starting.start(fresh(world), by="pat", preview=True)
     queue.work()
+    waive_check_list(world.sync)
     done = starting.approve_and_go(run, by="kim")
     assert (done.state, done.approved_by, done.sync.state, done.version.state) == ("queued", "kim", "live", "active")
     assert world.writes() == 0

@@ -16,7 +16,7 @@ from django.db import connection, models
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
-from alumnisync.models import Alarm, SyncRun
+from alumnisync.models import Alarm, CheckAnswer, SyncRun
 from connectors.models import FeedRow, KnownObjectType, SeenField
 from mappings.models import MappingVersion, ValueMap
 from tests.factories import PAIRS, World
@@ -154,6 +154,7 @@ def _add_rest(world: World) -> None:
         connection=world.connections["right"], name="person", defaults={"described_at": now}
     )
     Alarm.objects.create(sync=world.sync)
+    CheckAnswer.objects.create(sync=world.sync, point="contact", text="Ada", said_by="pat", said_at=now)
     ValueMap.objects.create(version=world.version, name="status", pairs=[["a", "b"]])
     draft = MappingVersion.objects.create(sync=world.sync, number=2, state="draft", created_by="edith")
     for side in world.version.sides.all():
