@@ -110,6 +110,17 @@ class Report:
     refused: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def new_fields(self) -> list[str]:
+        """Fields that records had for the first time, a sentence each."""
+        found = self.run.counts.get("new_fields", {})
+        sides = [(self.names.sides[side], found.get(side, {})) for side in Side]
+        return [
+            f"New field in {name}: {field}; {_how_many_have(count)}."
+            for name, fields in sides
+            for field, count in fields.items()
+        ]
+
+    @property
     def waits(self) -> bool:
         return waits_for_ok(self.run)
 
@@ -209,6 +220,12 @@ def duration(run: SyncRun) -> str:
 
 def _is(run: SyncRun, state: Sync.State) -> bool:
     return run.sync.state == state
+
+
+def _how_many_have(count: int | None) -> str:
+    if count is None:
+        return "no record was read with it yet"
+    return f"{counted(count, 'record has', 'records have')} it"
 
 
 def _counted(run: SyncRun) -> Iterable[tuple[str, str, str, int]]:

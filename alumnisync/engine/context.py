@@ -33,7 +33,10 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """One end of a sync: the open connection, and what is known of the object type there."""
+    """One end of a sync: the open connection, and what is known of the object type there.
+
+    appeared: names of the fields that it described now for the first time
+    """
 
     side: Side
     connection: Connection
@@ -41,6 +44,7 @@ class End:
     cursor: Cursor
     described: ObjectType
     label: str
+    appeared: frozenset[str] = frozenset()
 
 
 @dataclass

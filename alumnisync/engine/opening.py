@@ -17,6 +17,7 @@ from alumnisync.models import SyncRun
 from connectors.checking import verify
 from connectors.described import recall, remember
 from connectors.models import Cursor
+from connectors.records import ObjectType
 from mappings.models import MappingVersion, SyncSide
 from mappings.rules import Side
 from mappings.versions import rules_of
@@ -54,13 +55,19 @@ def _open_end(side: Side, row: SyncSide) -> End:
     try:
         verify(row.connection, connector)
         described = describe(row.connection, connector, row.object_type)
-        if recall(row.connection, row.object_type) != described:
+        former = recall(row.connection, row.object_type)
+        if former != described:
             remember(row.connection, [described])
     except BaseException:
         connector.close()
         raise
     cursor, _ = Cursor.objects.get_or_create(connection=row.connection, object_type=row.object_type)
-    return End(side, row.connection, connector, cursor, described, row.connection.name)
+    appeared = _names(described) - _names(former) if former and described.fields_known else frozenset[str]()
+    return End(side, row.connection, connector, cursor, described, row.connection.name, appeared)
+
+
+def _names(described: ObjectType) -> frozenset[str]:
+    return frozenset(field.name for field in described.fields)
 
 
 def claim(cursors: list[Cursor], lease: Lease, say: Callable[[str], None]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
@@ -40,6 +40,7 @@ class Polled:
     verdict       why the last whole list is not believed, for people; "" if it is
     went_missing  records that a believed list lacked for the first time
     gone          records that became gone: reported deleted, or lacked by a second list
+    new_fields    field that no earlier poll saw and nobody asked for → how many records have it filled
     """
 
     cursor: Cursor
@@ -49,6 +50,7 @@ class Polled:
     verdict: str
     went_missing: int
     gone: int
+    new_fields: Mapping[str, int] = field(default_factory=dict)
 
 
 def poll(
@@ -138,7 +140,7 @@ def finish(landing: Landing, started: datetime, *, complete: bool, label: str, l
         # Two lists read at the same time say no more than one.
         is_first = cursor.polled_at is None or cursor.polled_at < started
         went_missing, gone = mark_absent(cursor, absent if is_first else [], started)
-        note_fields(landing, started)
+        new_fields = note_fields(landing, started)
         ended = {"poll_started_at": started, "polled_at": timezone.now(), "poll_was_whole": complete}
         if complete:
             accepted = cursor.accepted_count if verdict else count
@@ -146,7 +148,7 @@ def finish(landing: Landing, started: datetime, *, complete: bool, label: str, l
         Cursor.objects.filter(pk=cursor.pk).update(**ended)
     cursor.refresh_from_db()
     gone += landing.gone
-    return Polled(cursor, landing.read, landing.changed, complete, cursor.list_verdict, went_missing, gone)
+    return Polled(cursor, landing.read, landing.changed, complete, cursor.list_verdict, went_missing, gone, new_fields)
 
 
 def expected(cursor: Cursor, count: int) -> int | None:
@@ -186,14 +188,17 @@ def mark_gone(cursor: Cursor, rows: list[RemoteRecord]) -> None:
     bulk.update(rows, ["change_no", "missed", "gone_at"])
 
 
-def note_fields(landing: Landing, started: datetime) -> None:
-    """Add up which fields there were and how often they were filled."""
+def note_fields(landing: Landing, started: datetime) -> dict[str, int]:
+    """Add up which fields there were and how often they were filled; those that are new, with how often."""
     cursor, names = landing.cursor, [name for name in landing.names if is_storable(name)]
     if not names:
-        return
-    known = {field.name: field for field in SeenField.objects.filter(cursor=cursor)}
+        return {}
+    known = {each.name: each for each in SeenField.objects.filter(cursor=cursor)}
     fields = [known.get(name, SeenField(cursor=cursor, name=name, first_seen_at=started)) for name in names]
-    for field in fields:
-        field.seen += landing.names[field.name]
-        field.filled += landing.filled[field.name]
+    for each in fields:
+        each.seen += landing.names[each.name]
+        each.filled += landing.filled[each.name]
     bulk.upsert(fields, by=["cursor", "name"], fields=["seen", "filled"])
+    # At a first poll everything is new, and what a run asks for is no surprise.
+    unknown = set(names) - known.keys() - landing.roots if cursor.polled_at else set()
+    return {name: landing.filled[name] for name in sorted(unknown)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Q
@@ -22,10 +23,11 @@ WRITTEN = {
 }
 
 
-def note_poll(run: SyncRun, side: Side, polled: Polled) -> None:
-    """Keep what polling a side came to."""
+def note_poll(run: SyncRun, side: Side, polled: Polled, appeared: Iterable[str] = ()) -> None:
+    """Keep what polling a side came to. appeared: fields that are there, but in no record that was read."""
     for name, count in (("read", polled.read), ("changed", polled.changed), ("gone", polled.gone)):
         run.counts.setdefault(name, {})[side.value] = count
+    run.counts.setdefault("new_fields", {})[side.value] = {**dict.fromkeys(sorted(appeared)), **polled.new_fields}
     run.save(update_fields=["counts"])
 
 

@@ -193,7 +193,7 @@ def _poll(ctx: Context) -> list[str]:
         end = ctx.ends[side]
         ctx.say(f"Reading {end.label}…")
         polled = _poll_end(ctx, end)
-        note_poll(ctx.run, side, polled)
+        note_poll(ctx.run, side, polled, end.appeared)
         ctx.say(f"Reading {end.label}: {polled.read:,} records, {polled.changed:,} of them new or different.")
         if polled.verdict:
             verdicts.append(f"{end.label}: {polled.verdict}")

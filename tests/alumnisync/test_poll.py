@@ -437,3 +437,10 @@ def test_wanted_are_the_fields_of_all_syncs() -> None:
 
 def test_nothing_is_wanted_of_no_syncs() -> None:
     assert wanted_fields([], []) == ()
+
+
+def test_a_field_that_appears_later_is_told_with_how_many_have_it(cursor: Cursor) -> None:
+    assert land(cursor, Record("1", {"email": "a", "shoe": "9"})).new_fields == {}
+    later = land(cursor, Record("1", {"email": "a", "hat": "L"}), Record("2", {"hat": ""}), Record("3", {"hat": "S"}))
+    assert later.new_fields == {"hat": 2}
+    assert land(cursor, Record("4", {"hat": "M"})).new_fields == {}

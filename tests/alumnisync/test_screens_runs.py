@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from alumnisync.reporting import duration, waits_for_ok
 from alumnisync.roles import OPERATORS
 from alumnisync.waiting import HELD
 from connectors.models import Connection
+from connectors.records import Field
 from tests.alumnisync.runs_made import (
     MOST_STATEMENTS,
     as_role,
@@ -197,3 +199,23 @@ def test_no_screen_speaks_of_left_and_right(admin_client: Client) -> None:
     run = newest(world)
     for name in ("change", "approve", "reject"):
         assert not re.search(r"\b(left|right|base|cursor|plan)\b", text_of(admin_client.get(at(name, run)))), name
+
+
+def test_fields_that_appeared_are_told_with_how_many_have_them(admin_client: Client) -> None:
+    world, run = previewed()
+    run.counts["new_fields"] = {"left": {"shoe_size": 214}, "right": {"Shoe__c": None}}
+    run.save()
+    said = page(admin_client, run)
+    left, right = (world.connections[side].name for side in ("left", "right"))
+    assert f"New field in {left}: shoe_size; 214 records have it." in said
+    assert f"New field in {right}: Shoe__c; no record was read with it yet." in said
+
+
+def test_a_field_that_a_system_describes_for_the_first_time_is_told() -> None:
+    world, _people = settled()
+    kind = world.right.types["person"]
+    world.right.types["person"] = replace(kind, fields=(*kind.fields, Field("shoe")))
+    world.run()
+    assert newest(world).counts["new_fields"] == {"left": {}, "right": {"shoe": None}}
+    world.run()
+    assert newest(world).counts["new_fields"] == {"left": {}, "right": {}}
