@@ -181,6 +181,7 @@ def _connections() -> list[dict[str, Any]]:
             "environment": one.identity.get("environment", ""),
             "state": STANDINGS[standing(one)],
             "attention": one.attention,
+            "warnings": one.identity.get("warnings", []),
             "checked": when(one.checked_at),
             "address": reverse("admin:connectors_connection_change", args=[one.pk]),
         }

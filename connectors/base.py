@@ -120,8 +120,8 @@ class Connector(ABC):
     """One sentence for whoever chooses a system: what it is, and what is kept in step with it."""
     ask_for: ClassVar[tuple[str, ...]] = ()
     """What to ask the system's administrator or vendor for, before the settings can be filled in."""
-    may_look: ClassVar[bool] = True
-    """Whether a page of records can be read just to see that it works: not where reading uses them up."""
+    renewal: ClassVar[str] = ""
+    """What the button says that exchanges the key for a new one (`renew`); "" where the system can't."""
     Settings: ClassVar[type[ConnectorSettings]] = ConnectorSettings
     batch_size: ClassVar[int] = 1
     """How many writes one call takes."""
@@ -144,6 +144,11 @@ class Connector(ABC):
         settings: the connection's, without its secrets
         """
         return ""
+
+    @property
+    def may_look(self) -> bool:
+        """Whether a page of records can be read just to see that it works: not where reading uses them up."""
+        return True
 
     @property
     def concurrency(self) -> int:
@@ -198,6 +203,13 @@ class Connector(ABC):
         Only for the fields that `ObjectType.totals` names.
         """
         raise NeedsAttention(f"{self.label} does not add up {object_type} records by {by}.")
+
+    def renew(self) -> Mapping[str, str]:
+        """Exchange the key for a new one: the secret settings that changed. Only where `renewal` names a button.
+
+        The new ones may be the only ones that work from now on: whoever calls keeps them before anything else.
+        """
+        raise NeedsAttention(f"{self.label} can't renew its key from here. Enter a new one in the settings.")
 
     def close(self) -> None:  # noqa: B027 - some hold nothing open
         """Give back what the instance holds open."""

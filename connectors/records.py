@@ -156,6 +156,7 @@ class Identity:
     environment    "production", "test", or "" where the system does not say
     user           whom we act as, or ""
     notes          further lines for people: what this user may not see, calls left, packages
+    warnings       sentences about what will stop working unless a person does something: a key that is about to expire
     """
 
     organisation: str
@@ -163,6 +164,7 @@ class Identity:
     environment: str = ""
     user: str = ""
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

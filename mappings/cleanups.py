@@ -16,12 +16,14 @@ from typing import Any
 from jinja2 import Undefined
 
 from mappings.kinds import is_blank, text_of
+from mappings.kinds.places import STATE_COUNTRIES, country_codes, state_codes
 
 LONGEST_TEXT = 1_000_000
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _ZIP = re.compile(r"\s*(\d{5})(?:[\s-]*\d{4})?\s*", re.ASCII)
 _YEAR = re.compile(r"(?<!\d)(?:1[6-9]|20|21)\d\d(?!\d)", re.ASCII)
+_E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _APOSTROPHES = frozenset({"'", "\N{RIGHT SINGLE QUOTATION MARK}"})
 _ROMAN = frozenset({"II", "III", "IV", "VI", "VII", "VIII"})
 _PARTICLES = frozenset({"van", "von", "der", "den", "ter", "de", "da", "di", "du", "la", "le", "bin", "ibn", "al"})
@@ -89,6 +91,27 @@ def strip_accents(text: str) -> str:
     """José → Jose."""
     apart = unicodedata.normalize("NFKD", text)
     return unicodedata.normalize("NFC", "".join(char for char in apart if not unicodedata.combining(char)))
+
+
+def country_code(text: str) -> str:
+    """A country's two letters of ISO 3166; another way to write a country is an error."""
+    if text not in country_codes():
+        raise CleanupError("it is not the two capital letters of a country")
+    return text
+
+
+def state_code(text: str, country: Any = "US") -> str:
+    """The two letters of a state of the US or Canada; in other countries whatever is there."""
+    if country in STATE_COUNTRIES and text not in state_codes(country):
+        raise CleanupError("it is not the two capital letters of a state or province of that country")
+    return text
+
+
+def e164(text: str) -> str:
+    """A phone number as +15735550100; another way to write one is an error."""
+    if not _E164.fullmatch(text):
+        raise CleanupError("it is not a phone number like +15735550100")
+    return text
 
 
 def split(text: str, separator: str = ",") -> list[str]:
@@ -171,6 +194,9 @@ CLEANUPS: Mapping[str, Callable[..., Any]] = {
     "first_line": _on_text(first_line),
     "zip5": _on_text(zip5),
     "year": _on_text(year),
+    "country_code": _on_text(country_code),
+    "state_code": _on_text(state_code),
+    "e164": _on_text(e164),
     "split": _on_text(split),
     "join": _keep_blank(join),
     "first": _keep_blank(pick_first),

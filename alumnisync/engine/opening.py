@@ -31,7 +31,7 @@ def open_run(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Context:
     ends: dict[Side, End] = {}
     try:
         for side in SIDES:
-            ends[side] = _open_end(side, rows[side])
+            ends[side] = _open_end(side, rows[side], say)
         rules = rules_of(run.version)
         described = {side: end.described for side, end in ends.items()}
         if found := problems(rules, described):
@@ -50,10 +50,11 @@ def open_run(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Context:
     return Context(run, rules, planner, ends, lease, say)
 
 
-def _open_end(side: Side, row: SyncSide) -> End:
+def _open_end(side: Side, row: SyncSide, say: Callable[[str], None]) -> End:
     connector = row.connection.open()
     try:
-        verify(row.connection, connector)
+        for sentence in verify(row.connection, connector).warnings:
+            say(f"{row.connection.name}: {sentence}")
         described = describe(row.connection, connector, row.object_type)
         former = recall(row.connection, row.object_type)
         if former != described:

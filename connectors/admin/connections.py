@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from connectors.admin.pages import ScreenAdmin, shows_form, tell
 from connectors.base import Connector
-from connectors.checking import Checked, check, describe_type, standing
+from connectors.checking import Checked, check, describe_type, standing, verify
 from connectors.described import restore
 from connectors.forms import TIME_ZONES, ConnectionEntry, time_zones
 from connectors.looking import csv_of, look
@@ -24,6 +24,7 @@ from connectors.models import Connection, KnownObjectType, SeenField
 from connectors.moments import when
 from connectors.records import ConnectorError, Field, NeedsAttention, ObjectType
 from connectors.registry import connectors
+from connectors.renewing import renew
 from connectors.storing import offered_systems
 
 Trail = list[tuple[str, str]]
@@ -55,6 +56,7 @@ class ConnectionAdmin(ScreenAdmin):
             self.looks("<int:pk>/change/", self.see_one, "change"),
             self.does("<int:pk>/edit/", shows_form(unlogged(self.edit_one)), "edit", CHANGE),
             self.does("<int:pk>/check/", self.check_one, "check", CHANGE),
+            self.does("<int:pk>/renew/", self.renew_key, "renew", CHANGE),
             self.does("<int:pk>/describe/", self.ask_for_fields, "describe", CHANGE),
             # By POST, since it asks the system anew each time; whom it shows, not everybody may see.
             self.does("<int:pk>/look/", self.look_at, "look", VIEW, SEES_PEOPLE),
@@ -120,6 +122,17 @@ class ConnectionAdmin(ScreenAdmin):
             trail=_trail(connection),
             **found,
         )
+
+    def renew_key(self, request: HttpRequest, pk: int) -> HttpResponse:
+        connection = self._found(request, pk)
+        try:
+            self.log_change(request, connection, [{"changed": {"fields": renew(connection)}}])
+            verify(connection)
+        except ConnectorError as error:
+            tell(request, error.message, wrong=True)
+        else:
+            tell(request, f"{connection} has a new key, and works with it. It is stored encrypted and shown nowhere.")
+        return redirect("admin:connectors_connection_change", pk)
 
     def ask_for_fields(self, request: HttpRequest, pk: int) -> HttpResponse:
         connection = self._found(request, pk)
@@ -242,6 +255,8 @@ def _summary(connection: Connection) -> dict[str, Any]:
         "environment": ENVIRONMENTS.get(known.get("environment", "")),
         "user": known.get("user", ""),
         "notes": known.get("notes", []),
+        "warnings": known.get("warnings", []),
+        "renewal": kind.renewal if kind else "",
         "address": connection.settings.get("base_url", ""),
         "tone": tone,
         "state": state,

@@ -84,6 +84,24 @@ _STATE_NAMES = {
 }
 
 
+STATE_COUNTRIES = ("US", "CA")
+"""The countries whose states have codes of two letters that addresses use."""
+_MILITARY = frozenset({"AA", "AE", "AP"})
+
+
+@cache
+def country_codes() -> frozenset[str]:
+    """The two letters of every country, and those that are used for Kosovo."""
+    return frozenset({"XK", *(country.alpha_2 for country in pycountry.countries)})
+
+
+@cache
+def state_codes(country: str) -> frozenset[str]:
+    """The two letters of the states or provinces of one of STATE_COUNTRIES; in the US also post for the forces."""
+    codes = {state.code[3:] for state in _subdivisions(country)}
+    return frozenset(codes | _MILITARY if country == "US" else codes)
+
+
 def _read_country(raw: Any, options: Options) -> Hashable:
     code = _countries().get(_fold_name(text_of(raw)))
     if code is None:
@@ -136,7 +154,7 @@ def _short_forms(countries: Iterable[Any]) -> dict[str, str]:
 @cache
 def _states() -> dict[str, str]:
     names: dict[str, str] = {}
-    for country in ("US", "CA"):
+    for country in STATE_COUNTRIES:
         for state in _subdivisions(country):
             code = state.code[3:]
             names |= {_fold_name(name): code for name in (state.name, state.code, code)}

@@ -71,6 +71,7 @@ OWN: dict[str, Access] = {
     "connectors_connection_add_system": form(OPERATORS),
     "connectors_connection_edit": form(OPERATORS),
     "connectors_connection_check": button(OPERATORS),
+    "connectors_connection_renew": button(OPERATORS),
     "connectors_connection_describe": button(OPERATORS),
     "connectors_connection_object_type": READS,
     "connectors_connection_look": FINDS,

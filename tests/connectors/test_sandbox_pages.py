@@ -13,9 +13,9 @@ import requests
 
 from connectors.sandbox.server import StandIn, stand_ins, start
 
-FIRST_NAME = {"alumni360": "first_name", "salesforce": "FirstName"}
-LAST_NAME = {"alumni360": "last_name", "salesforce": "LastName"}
-PHONE = {"alumni360": "phone", "salesforce": "Phone"}
+FIRST_NAME = {"alumni360": "first_name", "alumniq": "firstname", "salesforce": "FirstName"}
+LAST_NAME = {"alumni360": "last_name", "alumniq": "lastname", "salesforce": "LastName"}
+PHONE = {"alumni360": "phone", "alumniq": "workphone", "salesforce": "Phone"}
 HOSTILE = "<script>alert('x')</script>\"&"
 
 
@@ -84,12 +84,12 @@ def test_saving_changes_what_was_typed_and_nothing_else(there: StandIn) -> None:
     after = row(there, record_id)
     moved = {name for name in after if after[name] != before[name]}
     assert after[PHONE[there.system]] == "573-555-0142"
-    assert moved - {"updated_at", "LastModifiedDate", "SystemModstamp"} == {PHONE[there.system]}
+    assert moved - {"updated_at", "updated", "LastModifiedDate", "SystemModstamp"} == {PHONE[there.system]}
 
 
 def test_times_move_as_in_the_system_itself(there: StandIn) -> None:
     record_id = first_id(there)
-    stamp = {"alumni360": "updated_at", "salesforce": "SystemModstamp"}[there.system]
+    stamp = {"alumni360": "updated_at", "alumniq": "updated", "salesforce": "SystemModstamp"}[there.system]
     there.clock = lambda: datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC)
     save(there, record_id, **{PHONE[there.system]: "573-555-0143"})
     assert str(row(there, record_id)[stamp]).startswith("2031-05-04")

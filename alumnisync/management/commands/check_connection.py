@@ -49,6 +49,7 @@ def _data(connection: Connection, checked: Checked) -> dict[str, Any]:
         "environment": identity.environment,
         "user": identity.user,
         "notes": list(identity.notes),
+        "warnings": list(identity.warnings),
         "object_types": checked.object_types,
     }
 
@@ -62,3 +63,4 @@ def _lines(connection: Connection, checked: Checked) -> Iterator[str]:
         yield f"User: {identity.user}"
     yield f"Kinds of record: {checked.object_types}"
     yield from identity.notes
+    yield from identity.warnings
