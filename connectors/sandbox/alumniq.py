@@ -140,7 +140,7 @@ class AlumnIQ(StandIn):
             moved = {name: value for name, value in values.items() if row.get(name) != value}
             row.update(moved)
             if object_type == "profile":
-                row["updated"] = self.clock().astimezone(self.zone).isoformat()
+                row["updated"] = self.clock().isoformat()
                 self._write_rows(row, moved)
 
     def remove(self, object_type: str, record_id: str) -> None:
