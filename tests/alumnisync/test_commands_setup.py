@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -170,14 +171,17 @@ def crm() -> Connection:
     return keep("CRM", "toy", {"api_key": "k-123"})
 
 
-def test_a_connection_tells_who_we_are(crm: Connection) -> None:
+def test_a_connection_tells_who_we_are(crm: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    warned = replace(ToyConnector.identity, warnings=("The key expires in 5 days.",))
+    monkeypatch.setattr(ToyConnector, "identity", warned)
     assert run("check_connection", "CRM") == (
         0,
         "CRM: signed in at Example University (org-1)\n"
         "Environment: test\n"
         "User: sync@example.edu\n"
         "Kinds of record: 2\n"
-        "900 calls left\n",
+        "900 calls left\n"
+        "The key expires in 5 days.\n",
         "",
     )
     assert run_json("check_connection", "CRM")[1] == {
@@ -188,6 +192,7 @@ def test_a_connection_tells_who_we_are(crm: Connection) -> None:
         "environment": "test",
         "user": "sync@example.edu",
         "notes": ["900 calls left"],
+        "warnings": ["The key expires in 5 days."],
         "object_types": 2,
     }
 

@@ -1,5 +1,6 @@
 """Opening a run: two syncs that share records take turns, and nothing stays claimed."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,8 @@ from alumnisync.engine.lease import Lease
 from alumnisync.engine.opening import claim, release
 from alumnisync.engine.run import run_sync
 from alumnisync.models import SyncRun
-from connectors.models import Cursor
+from connectors.models import Connection, Cursor
+from connectors.systems.memory import MemoryConnector
 from mappings.models import Sync
 from tests.factories import World
 
@@ -49,6 +51,17 @@ def test_a_run_waits_for_another_sync_that_works_with_the_same_records(monkeypat
     assert [text for text in said if text.startswith("Waiting")] == [
         f"Waiting for run {holder.pk} of another, which works with the same records."
     ]
+
+
+def test_a_run_says_what_will_stop_working_unless_somebody_acts(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    check = MemoryConnector.check
+    soon = ("The key expires in 5 days.",)
+    monkeypatch.setattr(MemoryConnector, "check", lambda self: replace(check(self), warnings=soon))
+    said: list[str] = []
+    run_sync(world.sync, say=said.append)
+    names = Connection.objects.order_by("name").values_list("name", flat=True)
+    assert sorted(text for text in said if "expires" in text) == [f"{name}: {soon[0]}" for name in names]
 
 
 def test_what_a_dead_run_held_is_free() -> None:

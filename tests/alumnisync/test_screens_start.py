@@ -194,6 +194,17 @@ def test_connections_say_what_they_are(admin_client: Client) -> None:
     assert "The key is not good any more." in said
 
 
+def test_a_connection_that_will_stop_working_says_so_before(admin_client: Client) -> None:
+    soon = {"organisation": "org-1", "warnings": ["The key expires in 5 days."]}
+    one = Connection.objects.create(name="CRM", system="memory", identity=soon)
+    assert "The key expires in 5 days." in words(start(admin_client))
+    # Once it has stopped, only that counts.
+    Connection.objects.filter(pk=one.pk).update(attention="The key has expired.")
+    said = words(start(admin_client))
+    assert "The key has expired." in said
+    assert "in 5 days" not in said
+
+
 def test_a_connection_of_a_system_that_is_gone_still_shows(admin_client: Client) -> None:
     Connection.objects.create(name="Old", system="no-longer-there")
     assert "no-longer-there" in words(start(admin_client))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -43,6 +43,11 @@ def open_to(there: AlumnIQ, kind: type[Alumniq] = Alumniq, **settings: Any) -> A
     system = kind({**setting_defaults(Alumniq), "requests_per_second": 100_000, **there.settings, **settings})
     system.now = lambda: there.clock()  # type: ignore[method-assign]
     return system
+
+
+def always(moment: datetime) -> Callable[[], datetime]:
+    """A clock that stands."""
+    return lambda: moment
 
 
 def row(there: AlumnIQ, when: datetime | None = None, xid: str = "1001", feed: str = WORK, **values: Any) -> str:

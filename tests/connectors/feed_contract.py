@@ -26,6 +26,7 @@ from connectors.records import (
     Page,
     Record,
     Temporary,
+    Values,
     Write,
 )
 from tests.connectors.contract import STRANGE_TEXTS, Bench, last_cursor, loose
@@ -54,8 +55,8 @@ class FeedBench(ABC):
         """Another connector of the same connection, as the next process would make it."""
 
     @abstractmethod
-    def add(self, count: int, person: str = "1001", **values: Any) -> list[str]:
-        """Make that many more rows of this person ("": nobody known), some days apart; their change ids."""
+    def add(self, count: int, said: Values | None = None, person: str = "1001") -> list[str]:
+        """Make that many more rows that say this of a person ("": nobody known), days apart; their change ids."""
 
     @abstractmethod
     def handled(self) -> Counter[str]:
@@ -79,7 +80,7 @@ class FeedContract:
         assert identity.organisation == bench.reopen().check().organisation
 
     def test_describes_a_feed_that_takes_nothing(self, bench: FeedBench) -> None:
-        bench.add(1, **{bench.field: "x"})
+        bench.add(1, {bench.field: "x"})
         found = described(bench)
         names = [field.name for field in found.fields]
         assert len(names) == len(set(names))
@@ -93,7 +94,7 @@ class FeedContract:
             list(bench.connector.find(bench.object_type, bench.field, ["x"]))
 
     def test_a_poll_brings_every_row_with_its_number_and_person(self, bench: FeedBench) -> None:
-        known = bench.add(2 * bench.page_size, **{bench.field: "x"})
+        known = bench.add(2 * bench.page_size, {bench.field: "x"})
         nobody = bench.add(1, person="")
         rows = rows_of(poll(bench, None))
         assert sorted(row.change_id for row in rows) == sorted(known + nobody)
@@ -102,7 +103,7 @@ class FeedContract:
         assert {row.id for row in rows if row.change_id in nobody} == {""}
 
     def test_a_row_says_only_what_it_mentions(self, bench: FeedBench) -> None:
-        bench.add(1, **{bench.field: "x"})
+        bench.add(1, {bench.field: "x"})
         bench.add(1)
         said, silent = sorted(rows_of(poll(bench, None)), key=lambda row: int(row.change_id))
         assert said.values[bench.field] == "x"
@@ -139,7 +140,7 @@ class FeedContract:
     def test_what_is_new_comes_with_the_next_poll(self, bench: FeedBench) -> None:
         bench.add(2 * bench.page_size)
         cursor = last_cursor(poll(bench, None))
-        (new,) = bench.add(1, **{bench.field: "New"})
+        (new,) = bench.add(1, {bench.field: "New"})
         pages = poll(bench, cursor, bench.reopen())
         assert new in numbers(pages)
 
@@ -171,8 +172,8 @@ class FeedContract:
     def test_strange_texts_hold_up_no_other_row(self, bench: FeedBench, what: str) -> None:
         if what in bench.impossible:
             pytest.skip("the system can't come to hold this")
-        (strange,) = bench.add(1, **{bench.field: STRANGE_TEXTS[what]})
-        (neighbour,) = bench.add(1, **{bench.field: "Plain"})
+        (strange,) = bench.add(1, {bench.field: STRANGE_TEXTS[what]})
+        (neighbour,) = bench.add(1, {bench.field: "Plain"})
         rows = {row.change_id: row for row in rows_of(poll(bench, None))}
         assert loose(rows[strange].values[bench.field]) == loose(STRANGE_TEXTS[what])
         assert rows[neighbour].values[bench.field] == "Plain"

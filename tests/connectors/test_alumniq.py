@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connectors.records import NeedsAttention, Unknown
+from connectors.records import NeedsAttention, Unknown, Values
 from connectors.sandbox.alumniq import AlumnIQ
 from connectors.systems.alumniq import Alumniq
 from connectors.systems.alumniq.answers import id_text, rows_of, to_record, whole_number
@@ -22,6 +22,7 @@ from tests.connectors.alumniq import (
     NOON,
     WORK,
     Small,
+    always,
     faulty,
     numbers,
     open_to,
@@ -30,7 +31,8 @@ from tests.connectors.alumniq import (
     row,
     running,
 )
-from tests.connectors.feed_contract import FeedBench, FeedContract, last_cursor
+from tests.connectors.contract import last_cursor
+from tests.connectors.feed_contract import FeedBench, FeedContract
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +54,9 @@ class AlumniqBench(FeedBench):
     def reopen(self) -> Alumniq:
         return open_to(self.there, Small)
 
-    def add(self, count: int, person: str = "1001", **values: Any) -> list[str]:
+    def add(self, count: int, said: Values | None = None, person: str = "1001") -> list[str]:
         days = [timedelta(days=number % 20) for number in range(count)]
-        rows = ({"xid": person, **values, "changedOn": self.there.clock() - each} for each in days)
+        rows = ({"xid": person, **(said or {}), "changedOn": self.there.clock() - each} for each in days)
         return [self.there.create(WORK, row) for row in rows]
 
     def handled(self) -> Counter[str]:
@@ -178,7 +180,7 @@ def test_no_change_around_midnight_and_the_clock_change_is_missed(zone: str, nig
         cursor: Any = None
         for number in range(200):
             moment = night - timedelta(days=1) + timedelta(minutes=30 * number)
-            there.clock = lambda moment=moment: moment
+            there.clock = always(moment)
             row(there)
             if number % 9 == 0:
                 pages = poll(system, cursor)

@@ -62,7 +62,7 @@ def test_a_key_is_exchanged_for_a_new_one(shape: str) -> None:
         old = open_to(there)
         renewed = old.renew()
         assert renewed == {"api_key": "sandbox-iq-key-2"}
-        assert not open_to(there, **renewed).check().warnings
+        assert not open_to(there, api_key=renewed["api_key"]).check().warnings
         with pytest.raises(NeedsAttention):
             old.check()
 

@@ -47,6 +47,14 @@ def refuse(source: str, value: Any = "x") -> str:
         ("value|zip5", "SW1A 1AA", "SW1A 1AA"),
         ("value|year", "05.08.1982", "1982"),
         ("value|year", 1982, "1982"),
+        ("value|country_code", "GB", "GB"),
+        ("value|country_code", "XK", "XK"),
+        ("value|state_code", "MO", "MO"),
+        ("value|state_code", "AE", "AE"),
+        ("value|state_code('CA')", "QC", "QC"),
+        ("value|state_code('GB')", "Kent", "Kent"),
+        ("value|state_code(record['no'])", "Kent", "Kent"),
+        ("value|e164", "+15735550100", "+15735550100"),
         ("value|split|first", "a, b", "a"),
         ("value|split(';')|last", "a; b;", "b"),
         ("value|split|join('/')", "a,,b", "a/b"),
@@ -78,6 +86,26 @@ def test_clean_ups(source: str, value: Any, result: Any) -> None:
 def test_title_case(typed: str, shown: str) -> None:
     assert clean("value|title_case", typed) == shown
     assert clean("value|title_case", shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "why"),
+    [
+        ("value|country_code", "USA", "two capital letters of a country"),
+        ("value|country_code", "UK", "two capital letters of a country"),
+        ("value|country_code", "us", "two capital letters of a country"),
+        ("value|state_code", "Missouri", "state or province of that country"),
+        ("value|state_code('US')", "QC", "state or province of that country"),
+        ("value|state_code('CA')", "MO", "state or province of that country"),
+        ("value|e164", "573 555 0100", "phone number like"),
+        ("value|e164", "+1 573 555 0100", "phone number like"),
+        ("value|e164", "+0123456789", "phone number like"),
+    ],
+)
+def test_a_promise_about_how_values_are_written_is_checked(source: str, value: str, why: str) -> None:
+    said = refuse(source, value)
+    assert why in said
+    assert value not in said.replace(source, "")
 
 
 @given(text=st.text(), name=st.sampled_from(["trim", "title_case", "strip_accents", "digits", "zip5", "first_line"]))
