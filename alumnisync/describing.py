@@ -78,6 +78,8 @@ def _used(rules: Rules, side: Side) -> Iterator[str]:
         yield from _read_by(pair.reads.get(side, ""))
         if side in pair.keep_old:
             yield pair.keep_old[side]
+        if side in pair.currency_field:
+            yield pair.currency_field[side]
     for rule in rules.match:
         yield from rule.paths[side]
     yield from settings.on_create

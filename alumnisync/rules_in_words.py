@@ -29,7 +29,7 @@ NOTHING = "nothing"
 IN_COLUMNS = ("left", "right", "kind", "to_left", "to_right", "conflict")
 """What the table of field pairs has a column for; the rest is told beside it where it isn't the default."""
 GENERAL = "In general"
-BY_SIDE = ("default", "keep_old", "restricted_when")
+BY_SIDE = ("default", "keep_old", "currency_field", "restricted_when")
 DIRECTIONS = {
     "to": "Changes to {}",
     "read": "Clean-up after reading from {}",

@@ -112,6 +112,7 @@ class SyncSide(models.Model):
     narrow = models.TextField(blank=True, help_text="A filter in the system's own language.")
     gone = models.CharField(max_length=10, choices=choices(rules.Gone), default=rules.Gone.FLAG)
     several = models.BooleanField(default=False, help_text="A person may have several records here.")
+    write_once = models.BooleanField(default=False, help_text="Records here are written once and never changed.")
 
     class Meta:
         verbose_name = "side of a sync"
@@ -168,6 +169,12 @@ class FieldMapping(models.Model):
     group = models.CharField(max_length=100, blank=True)
     region = CountryField(blank=True, help_text="Where phone numbers without a country code are.")
     currency = models.CharField(max_length=3, blank=True)
+    currency_field = models.JSONField(
+        default=dict, blank=True, help_text="Side → the field there that names an amount's currency."
+    )
+    through = models.CharField(
+        max_length=100, blank=True, help_text="Format reference: the sync that links the records that are named."
+    )
     restricted_when = models.JSONField(default=dict, blank=True, help_text="Side → the value that means restricted.")
     value_map = models.ForeignKey(ValueMap, null=True, blank=True, on_delete=models.RESTRICT)
     read_left = models.TextField(blank=True)

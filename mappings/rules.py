@@ -110,6 +110,8 @@ class PairRules:
     words            receiving side → what happens to a change on its way there
     defaults         side → what is written there with `on_invalid: use_default`
     keep_old         receiving side → path that the replaced value is moved to
+    currency_field   kind money: side → path of the field there that names the currency
+    through          kind reference: the sync that links what the ids name
     restricted_when  kind consent: side → the value that means "restricted"
     reads, writes    side → Jinja2 expression applied after reading from, before writing to that side
     lengths          side → how many characters the field takes there
@@ -128,6 +130,8 @@ class PairRules:
     group: str = ""
     region: str = ""
     currency: str = ""
+    currency_field: Mapping[Side, str] = field(default_factory=dict)
+    through: str = ""
     restricted_when: Mapping[Side, Any] = field(default_factory=dict)
     value_map: ValuePairs | None = None
     reads: Mapping[Side, str] = field(default_factory=dict)
@@ -145,6 +149,8 @@ class SideRules:
     on_create  constants set on a record created here
     scope      sandboxed expression over `record`: who takes part; "" is everybody
     narrow     filter in the system's own language, besides the scope
+    write_once records here are the institution's books: created, and never changed by us
+    can_update the system lets records be changed at all
     time_zone  of the system's clock, for times without a zone
     """
 
@@ -156,7 +162,14 @@ class SideRules:
     narrow: str = ""
     gone: Gone = Gone.FLAG
     several: bool = False
+    write_once: bool = False
+    can_update: bool = True
     time_zone: str = "UTC"
+
+    @property
+    def only_creates(self) -> bool:
+        """Whether a record here is never changed by us once it is there."""
+        return self.write_once or not self.can_update
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from typing import Any
 
 from connectors.records import MISSING
 from mappings import paths
-from mappings.kinds import Options, Unreadable, kinds, options_for
+from mappings.kinds import Linked, Options, Unreadable, is_blank, kinds, options_for, text_of
+from mappings.kinds.numbers import refuse_currency
 from mappings.rules import OnInvalid, PairRules, Side
 from mappings.transforms import ExpressionError, Transform, compile_expression, fields_read
 
@@ -71,6 +72,7 @@ class _End:
     reads: Transform | None
     writes: Transform | None
     length: int | None
+    currency_path: str = ""
 
 
 class Translator:
@@ -79,12 +81,13 @@ class Translator:
     Raises ExpressionError, PathError or ValueError, with a sentence, for rules that can't be carried out.
     """
 
-    def __init__(self, pair: PairRules, time_zones: Mapping[Side, str]) -> None:
+    def __init__(self, pair: PairRules, time_zones: Mapping[Side, str], linked: Linked | None = None) -> None:
+        """linked: what references are read with; it may be filled later, before any of them is."""
         if pair.kind not in kinds():
             raise ValueError(f"There is no kind “{pair.kind}”. The kinds are {', '.join(kinds())}.")
         self.pair = pair
         self._kind = kinds()[pair.kind]
-        self._ends = {side: _compile_end(pair, side, time_zones.get(side, "UTC")) for side in Side}
+        self._ends = {side: _compile_end(pair, side, time_zones.get(side, "UTC"), linked) for side in Side}
 
     def read(self, side: Side, values: Mapping[str, Any], times: Mapping[str, datetime] = _NO_TIMES) -> Reading:
         """What a record of this side holds. times: path → when the field there was changed."""
@@ -94,7 +97,15 @@ class Translator:
 
     def read_raw(self, side: Side, raw: Any, values: Mapping[str, Any] | None = None) -> Reading:
         """A raw value of this side by today's mapping, such as a base. values: the record it belongs to."""
-        return self._read(side, raw, values or {}, None)
+        return self._read(side, raw, values, None)
+
+    def names(self, side: Side, raw: Any, values: Mapping[str, Any] | None = None) -> str:
+        """Kind reference: the id that a raw value is, to be looked up before it is read; "" where it is none."""
+        end = self._ends[side]
+        try:
+            return "" if is_blank(raw) or raw is MISSING else text_of(_cleaned(end, raw, values)).strip()
+        except _UNREADABLE:
+            return ""
 
     def carry(self, reading: Reading, to: Side) -> Carried:
         """What to write on `to` for what the other side holds."""
@@ -106,12 +117,15 @@ class Translator:
             return Carried(self.pair.defaults[to])
         return carried
 
-    def _read(self, side: Side, raw: Any, values: Mapping[str, Any], time: datetime | None) -> Reading:
+    def _read(self, side: Side, raw: Any, values: Mapping[str, Any] | None, time: datetime | None) -> Reading:
         if raw is MISSING:
             return Reading(MISSING)
         end = self._ends[side]
         try:
-            cleaned = end.reads(raw, values) if end.reads else raw
+            cleaned = _cleaned(end, raw, values)
+            # What a side held before comes without its record: it was judged when it was sent.
+            if end.currency_path and values is not None and not is_blank(cleaned):
+                refuse_currency(paths.get(values, end.currency_path), end.options)
             return Reading(raw, self._kind.read(cleaned, end.options), "", time, cleaned)
         except _UNREADABLE as error:
             return Reading(raw, None, str(error), time)
@@ -158,15 +172,20 @@ def raw_equal(one: Any, other: Any) -> bool:
     return True
 
 
-def _compile_end(pair: PairRules, side: Side, time_zone: str) -> _End:
+def _cleaned(end: _End, raw: Any, values: Mapping[str, Any] | None) -> Any:
+    return end.reads(raw, values or {}) if end.reads else raw
+
+
+def _compile_end(pair: PairRules, side: Side, time_zone: str, linked: Linked | None) -> _End:
     path = pair.paths[side]
     paths.root(path)
     return _End(
         path,
-        options_for(pair, side, time_zone),
+        options_for(pair, side, time_zone, linked),
         _compile(pair.reads.get(side, "")),
         _compile_write(pair.writes.get(side, "")),
         pair.lengths.get(side),
+        pair.currency_field.get(side, ""),
     )
 
 

@@ -159,6 +159,7 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, CheckListScreens, ListAdmin):
             patterns=form.patterns(),
             cleanups=READY_CLEANUPS,
             time_zones=time_zones(),
+            sync_names=Sync.objects.exclude(pk=sync.pk).values_list("name", flat=True),
             countries=countries,
             trail=[("Syncs", self.address("changelist"))],
             **_may(request),

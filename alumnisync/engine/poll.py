@@ -97,6 +97,8 @@ def fields_of(rules: Rules, side: Side) -> Iterator[str]:
         yield pair.paths[side]
         if side in pair.keep_old:
             yield pair.keep_old[side]
+        if side in pair.currency_field:
+            yield pair.currency_field[side]
         yield from fields_read(pair.reads.get(side, ""))
     for rule in rules.match:
         yield from rule.paths[side]

@@ -14,13 +14,14 @@ from mappings.forms.wording import SideWords
 from mappings.setup.contents import Plain
 
 WORDS = ("kind", "to_left", "to_right", "conflict", "first_meeting", "on_blank", "on_invalid")
-TEXTS = ("group", "currency", "value_map")
+TEXTS = ("group", "currency", "through", "value_map")
 EXPRESSIONS = ("read_left", "write_left", "read_right", "write_right")
 SEEN = ("left", "right", "kind", "to_right", "to_left", "conflict")
 """The fields of the row itself."""
 SHORT = {
     "group": "group",
     "value_map": "drop-down pairs",
+    "through": "linked by",
     "keep_old_left": "old value to",
     "keep_old_right": "old value to",
     "region": "country",
@@ -29,11 +30,13 @@ SHORT = {
     "write_left": "clean-up",
     "write_right": "clean-up",
 }
-BY_SIDE = ("default", "keep_old", "restricted_when")
+BY_SIDE = ("default", "keep_old", "currency_field", "restricted_when")
+PATHS = ("keep_old", "currency_field")
 NAMED = {
     "to": "Changes to {}",
     "default": "Value instead, for {}",
     "keep_old": "Keep the old value of {} in",
+    "currency_field": "Currency of {} is named by",
     "restricted_when": "Restricted in {} when it is",
     "read": "Clean-up when reading from {}",
     "write": "Clean-up when writing to {}",
@@ -43,7 +46,12 @@ NAMED = {
 class PairPart(Part):
     """A field pair. Choices between the sides carry the systems' names."""
 
-    also = {"default": "default_right", "keep_old": "keep_old_right", "restricted_when": "restricted_when_left"}
+    also = {
+        "default": "default_right",
+        "keep_old": "keep_old_right",
+        "currency_field": "currency_field_left",
+        "restricted_when": "restricted_when_left",
+    }
     left = text("")
     right = text("")
     kind = choice("Format", wording.KIND_CHOICES)
@@ -63,7 +71,14 @@ class PairPart(Part):
         listed="countries",
         hint="Of phone numbers without a country code, and of how numbers are written there.",
     )
-    currency = text("Currency", hint="Three letters, like USD.")
+    currency = text("Currency", hint="Three letters, like USD. Amounts in another one are not sent.")
+    currency_field_left = text("", listed="fields-left")
+    currency_field_right = text("", listed="fields-right")
+    through = text(
+        "Linked by the sync",
+        listed="syncs",
+        hint="For links to another record, such as the person of a gift: the sync that links those records.",
+    )
     restricted_when_left = text("")
     restricted_when_right = text("", hint=TYPED_HINT)
     value_map = text("Drop-down pairs", listed="maps", hint="The name of drop-down pairs on this page.")
@@ -91,7 +106,7 @@ class PairPart(Part):
         """What the form shows for a pair's settings."""
         shown = {word: plain[word] for word in ("left", "right", *WORDS, *TEXTS, "region", *EXPRESSIONS)}
         for word in BY_SIDE:
-            plainly = word == "keep_old"
+            plainly = word in PATHS
             shown |= {f"{word}_{side}": value if plainly else as_typed(value) for side, value in plain[word].items()}
         return shown
 
@@ -127,7 +142,7 @@ class PairPart(Part):
         said |= {word: value for word in (*WORDS, *TEXTS, *EXPRESSIONS) if (value := self.said(word))}
         if region := self.said("region"):
             said["region"] = country_of(region)
-        by_side: Plain = {"keep_old": self.sides_said("keep_old")}
+        by_side: Plain = {word: self.sides_said(word) for word in PATHS}
         for word in ("default", "restricted_when"):
             by_side[word] = {side: typed(value) for side, value in self.sides_said(word).items()}
         return {**said, **{word: value for word, value in by_side.items() if value}}

@@ -68,6 +68,12 @@ class SidePart(Part):
         help_text=TYPED_HINT,
     )
     gone = choice("When a record is no longer found", wording.GONE_CHOICES)
+    write_once = forms.BooleanField(
+        label="Records here are written once and never changed",
+        required=False,
+        widget=forms.CheckboxInput({"class": "as-check"}),
+        help_text="For gifts and other books: what changes later is shown to a person, who corrects it by hand.",
+    )
     several = forms.BooleanField(
         label="One person may have several records here",
         required=False,
@@ -93,7 +99,10 @@ class SidePart(Part):
         said = {"connection": self.said("connection"), "object": self.said("object")}
         said |= {word: value for word in words if (value := self.said(word))}
         constants = {name: typed(value) for name, value in self.cleaned_data.get("on_create") or ()}
-        return {**said, "on_create": constants, "several": bool(self.cleaned_data.get("several"))}
+        return {**said, "on_create": constants, **self._ticked()}
+
+    def _ticked(self) -> Plain:
+        return {word: bool(self.cleaned_data.get(word)) for word in ("several", "write_once")}
 
 
 class HeadPart(Part):

@@ -41,6 +41,7 @@ KIND_CHOICES: Choices = [
     ("list", "list"),
     ("consent", "consent"),
     ("deceased", "deceased"),
+    ("reference", "link to another record"),
 ]
 ON_BLANK_CHOICES = explained(
     {"keep": "the other side keeps its value", "ask": "a person decides", "carry": "it is removed there too"}
@@ -123,6 +124,9 @@ SETTINGS = {
     "on_invalid": "When a value can't be sent",
     "default": "Value instead",
     "keep_old": "Keep the old value in",
+    "currency": "Currency",
+    "currency_field": "Currency named by",
+    "through": "Linked by the sync",
     "restricted_when": "Restricted when",
     "value_map": "Drop-down pairs",
     "unmapped": "Options without a pair",
@@ -139,6 +143,7 @@ SETTINGS = {
     "pairs": "Options",
     "pilot": "Only these records",
     "several": "Several records of one person",
+    "write_once": "Records here are written once and never changed",
 }
 PHRASES = (
     ("a value map", "a list of drop-down pairs"),

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from mappings.kinds import answers, contacts, numbers, places, texts, times
-from mappings.kinds.base import Kind, Options, Unreadable, is_blank, options_for, refuse_crossing, text_of
+from mappings.kinds import answers, contacts, numbers, places, references, texts, times
+from mappings.kinds.base import Kind, Linked, Options, Unreadable, is_blank, options_for, refuse_crossing, text_of
 
-__all__ = ["Kind", "Options", "Unreadable", "is_blank", "kinds", "options_for", "refuse_crossing", "text_of"]
+__all__ = ["Kind", "Linked", "Options", "Unreadable", "is_blank", "kinds", "options_for", "refuse_crossing", "text_of"]
 
 _KINDS = MappingProxyType(
     {
@@ -32,6 +32,7 @@ _KINDS = MappingProxyType(
             texts.LIST,
             answers.CONSENT,
             answers.DECEASED,
+            references.REFERENCE,
         )
     }
 )

@@ -58,10 +58,28 @@ class Choices:
     defaults: Mapping[Side, str]
 
 
+@dataclass(slots=True)
+class Linked:
+    """Which records are one, as far as it was looked up: whoever reads references fills it beforehand.
+
+    links  (sync, side, record id) → the link that the record is in
+    ids    (sync, side, link) → the id of its record there
+    """
+
+    links: dict[tuple[str, Side, str], Hashable] = field(default_factory=dict)
+    ids: dict[tuple[str, Side, Hashable], str] = field(default_factory=dict)
+
+    def replace(self, other: Linked) -> None:
+        """Know what the other knows, and nothing else."""
+        self.links, self.ids = other.links, other.ids
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a kind is told about one side of a field pair.
 
+
+    through          kind reference: the sync that links what the ids name
     zone             of times without one
     restricted_when  kind consent: the value that means "restricted" on this side
     """
@@ -69,18 +87,22 @@ class Options:
     side: Side = Side.LEFT
     region: str = ""
     currency: str = ""
+    through: str = ""
+    linked: Linked | None = field(default=None, repr=False, compare=False)
     zone: tzinfo = UTC
     case_matters: bool = True
     restricted_when: Any = True
     choices: Choices | None = field(default=None, repr=False)
 
 
-def options_for(pair: PairRules, side: Side, time_zone: str = "UTC") -> Options:
+def options_for(pair: PairRules, side: Side, time_zone: str = "UTC", linked: Linked | None = None) -> Options:
     """A pair's settings as the kinds want them. Raises ZoneInfoNotFoundError for an unknown zone."""
     return Options(
         side=side,
         region=pair.region.upper(),
         currency=pair.currency.upper(),
+        through=pair.through,
+        linked=linked,
         zone=ZoneInfo(time_zone),
         case_matters=pair.case_matters,
         restricted_when=pair.restricted_when.get(side, True),

@@ -120,6 +120,16 @@ def _currency(symbol: str, options: Options) -> str:
     return code
 
 
+def refuse_currency(named: Any, options: Options) -> None:
+    """Raises Unreadable unless another field of the record names the currency that the pair takes."""
+    code = named.strip().upper() if isinstance(named, str) else ""
+    if not code:
+        raise Unreadable("The record does not say which currency this amount is in.")
+    if code not in _currencies():
+        raise Unreadable("The record names a currency that doesn't exist.")
+    _agreed({code}, options)
+
+
 @cache
 def _currencies() -> frozenset[str]:
     return frozenset(currency.alpha_3 for currency in pycountry.currencies)

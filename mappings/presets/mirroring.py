@@ -14,7 +14,7 @@ SWAPPED = (
     ("write_left", "write_right"),
 )
 WINNERS = ("conflict", "first_meeting")
-BY_SIDE = ("default", "keep_old", "restricted_when")
+BY_SIDE = ("default", "keep_old", "currency_field", "restricted_when")
 
 
 def mirrored(contents: Contents) -> Contents:

@@ -10,6 +10,7 @@ from mappings.kinds import refuse_crossing
 from mappings.rules import ConflictRule, FirstMeeting, Unmapped
 from mappings.setup.contents import Contents, Plain, pair_key
 from mappings.setup.pairs import SIDES, ReadPair
+from mappings.setup.sections import did_you_mean
 from mappings.setup.syncs import ReadSync
 
 GROUP_WORDS = ("to_left", "to_right", "conflict", "first_meeting", "on_blank")
@@ -25,10 +26,34 @@ def check_sync(sync: ReadSync) -> None:
         _check_first_meeting(pair)
         _check_map_defaults(pair, sync.setup.contents.value_maps)
         _check_map_pairs(pair, sync.setup.contents.value_maps)
+    _check_match(sync)
     _check_pairs_once(sync.pairs)
     for side in SIDES:
         _check_targets(sync, side)
     _check_groups(sync.pairs)
+
+
+def check_references(syncs: list[ReadSync], stored: Mapping[str, Contents]) -> None:
+    """Notes references through a sync that is not there, or that links records of other systems."""
+    known = {**stored, **{each.setup.name: each.setup.contents for each in syncs}}
+    for sync in syncs:
+        # A draft may be begun before the sync it refers to.
+        if sync.setup.head["state"] != "draft":
+            for pair in sync.pairs:
+                _check_through(pair, sync.setup.contents, known)
+
+
+def _check_through(pair: ReadPair, contents: Contents, known: Mapping[str, Contents]) -> None:
+    name = pair.plain["through"]
+    if not name:
+        return
+    if name not in known:
+        pair.section.mistake("through", f"there is no sync “{name}”{did_you_mean(name, known)}")
+        return
+    there = {side["connection"] for side in known[name].sides.values()}
+    for side in contents.sides.values():
+        if side["connection"] not in there:
+            pair.section.mistake("through", f"sync “{name}” links no records of “{side['connection']}”.")
 
 
 def check_between(syncs: list[ReadSync], stored: Mapping[str, Contents]) -> None:
@@ -90,6 +115,14 @@ def _check_map_pairs(pair: ReadPair, value_maps: Mapping[str, Plain]) -> None:
         refuse_crossing((str(left), str(right)) for left, right in (settings or {}).get("pairs", ()))
     except ValueError as error:
         pair.section.mistake("value_map", str(error))
+
+
+def _check_match(sync: ReadSync) -> None:
+    references = {(pair.plain["left"], pair.plain["right"]) for pair in sync.pairs if pair.plain["through"]}
+    for left, right in sync.setup.contents.match:
+        for both in zip(left, right, strict=False):
+            if both in references:
+                sync.section.mistake("match", f"{both[0]} and {both[1]} are a reference, which can't tell who is who.")
 
 
 def _check_pairs_once(pairs: list[ReadPair]) -> None:

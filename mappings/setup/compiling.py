@@ -47,6 +47,7 @@ def _side(said: Plain, zone: str) -> SideRules:
         narrow=said["filter"],
         gone=Gone(said["gone"]),
         several=said["several"],
+        write_once=said["write_once"],
         time_zone=zone,
     )
 
@@ -67,6 +68,8 @@ def _pair(key: str, said: Plain, contents: Contents, lengths: Lengths) -> PairRu
         group=said["group"],
         region=said["region"],
         currency=said["currency"],
+        currency_field=_by_side(said["currency_field"]),
+        through=said["through"],
         restricted_when=_by_side(said["restricted_when"]),
         value_map=_value_pairs(contents.value_maps[said["value_map"]]) if said["value_map"] else None,
         reads={side: said[f"read_{side}"] for side in Side if said[f"read_{side}"]},

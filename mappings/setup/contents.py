@@ -26,10 +26,12 @@ SIDE_WORDS = (
     "filter",
     "gone",
     "several",
+    "write_once",
 )
 PAIR_WORDS = (
     *("left", "right", "kind", "to_left", "to_right", "conflict", "first_meeting", "on_blank", "on_invalid"),
-    *("default", "keep_old", "group", "region", "currency", "restricted_when", "value_map"),
+    *("default", "keep_old", "group", "region", "currency", "currency_field", "through"),
+    *("restricted_when", "value_map"),
     *("read_left", "write_left", "read_right", "write_right"),
 )
 MAP_WORDS = ("unmapped", "pairs", "default")

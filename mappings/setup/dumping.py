@@ -26,7 +26,7 @@ from mappings.setup.contents import (
     defaults_of,
     plain_row,
 )
-from mappings.setup.pairs import SIDES
+from mappings.setup.pairs import SIDES, senders
 from mappings.versions import current_version
 
 WIDTH = 110
@@ -147,6 +147,7 @@ def _pair(pair: Plain) -> Plain:
         "default": _of_sides(pair["default"], receivers or SIDES),
         "keep_old": _of_sides(pair["keep_old"], receivers[-1:]),
         "restricted_when": _of_sides(pair["restricted_when"], SIDES),
+        "currency_field": _of_sides(pair["currency_field"], senders(receivers)),
     }
     # The kind is said even where it is the default: a reader wants to see it of every pair.
     head = {word: pair[word] for word in ("left", "right", "kind")}

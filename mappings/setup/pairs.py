@@ -57,6 +57,8 @@ def read_pair(section: Section, value_maps: Mapping[str, Plain]) -> ReadPair:
     plain["default"] = _read_default(pair)
     plain["keep_old"] = _read_keep_old(pair)
     plain["restricted_when"] = _read_restricted(pair)
+    plain["currency_field"] = _read_currency_field(pair)
+    plain["through"] = _read_through(pair)
     return pair
 
 
@@ -166,6 +168,38 @@ def _read_restricted(pair: ReadPair) -> Plain:
     if set(restricted) != set(SIDES):
         section.mistake("restricted_when", "“restricted_when” needs a value for left and for right.")
     return restricted
+
+
+def _read_currency_field(pair: ReadPair) -> Plain:
+    section = pair.section
+    if "currency_field" not in section:
+        return {}
+    if pair.plain["kind"] != "money" or not pair.plain["currency"]:
+        section.mistake(
+            "currency_field",
+            "“currency_field” is for “kind: money” with a “currency”: the one that is taken, like USD.",
+        )
+    named = _read_sides(section, "currency_field", senders(pair.receivers()))
+    for path in named.values():
+        if isinstance(path, str) and path:
+            check_path(section, "currency_field", path)
+        else:
+            section.mistake("currency_field", "“currency_field” names the field that says which currency it is.")
+    return named
+
+
+def senders(receivers: list[str]) -> list[str]:
+    """The sides whose changes go somewhere; both where none does."""
+    return [side for side in SIDES if any(side != receiver for receiver in receivers)] or SIDES
+
+
+def _read_through(pair: ReadPair) -> str:
+    section, is_reference = pair.section, pair.plain["kind"] == "reference"
+    if is_reference and "through" not in section:
+        section.mistake("kind", "kind reference needs “through”: the sync that links the records it names.")
+    if not is_reference and "through" in section:
+        section.mistake("through", "“through” is used only with “kind: reference”.")
+    return section.text("through", longest=100)
 
 
 def read_value_map(section: Section) -> tuple[str, Plain]:

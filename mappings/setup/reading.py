@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from mappings.setup.checks import check_between, check_sync
+from mappings.setup.checks import check_between, check_references, check_sync
 from mappings.setup.connections import CONNECTION_KEYS, ConnectionSetup, read_connection
 from mappings.setup.contents import MAP_WORDS, Contents, Plain
 from mappings.setup.nodes import Place, node_of
@@ -91,7 +91,9 @@ def _read_syncs(
     _refuse_twice("sync", zip(sections, names, strict=True))
     for sync in syncs:
         check_sync(sync)
-    check_between(syncs, {name: contents for name, contents in known.syncs.items() if name not in names})
+    stored = {name: contents for name, contents in known.syncs.items() if name not in names}
+    check_between(syncs, stored)
+    check_references(syncs, stored)
     return syncs
 
 

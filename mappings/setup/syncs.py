@@ -136,6 +136,7 @@ def _read_side(section: Section, connections: Mapping[str, str]) -> Plain:
     plain = defaults_of(SyncSide, SIDE_WORDS[1:])
     plain |= {"connection": name, "object": section.text("object", longest=200)}
     plain |= {"key_field": read_path(section, "key_field"), "several": section.flag("several")}
+    plain |= {"write_once": section.flag("write_once")}
     plain |= {"create": section.word("create", rules.Create, plain["create"])}
     plain |= {"gone": section.word("gone", rules.Gone, plain["gone"])}
     plain |= {"on_create": _read_constants(section), "filter": section.text("filter", longest=10_000)}

@@ -187,6 +187,8 @@ def _pair_columns(names: Mapping[str, str]) -> tuple[Column, ...]:
         *both("keep_old", "Keep old value of {} in"),
         plain("region", "Region"),
         plain("currency", "Currency"),
+        *both("currency_field", "Currency of {} named by"),
+        plain("through", "Linked by sync"),
         *both("restricted_when", "Restricted in {} when", Holds.VALUE),
         plain("value_map", "Drop-down pairs"),
         plain("read_left", f"Clean-up reading {left}"),

@@ -46,7 +46,7 @@ def carry(kind: str, raw: Any, **options: Any) -> Any:
 def test_the_kinds_are_those_of_the_setup_file() -> None:
     assert set(kinds()) == {
         "text", "email", "phone", "country", "state", "date", "datetime", "number", "money",
-        "yes_no", "choice", "url", "list", "consent", "deceased",
+        "yes_no", "choice", "url", "list", "consent", "deceased", "reference",
     }  # fmt: skip
 
 

@@ -170,7 +170,7 @@ PAIR: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(Side, PATHS),
     **dict.fromkeys(("to_left", "to_right"), WORDS),
     **{word: st.text(max_size=3) for word in ("read_left", "read_right", "write_left", "write_right")},
-    **dict.fromkeys(("default", "keep_old", "restricted_when"), BY_SIDE),
+    **dict.fromkeys(("default", "keep_old", "currency_field", "restricted_when"), BY_SIDE),
     "conflict": st.sampled_from([rule.value for rule in ConflictRule]),
     "first_meeting": st.sampled_from([rule.value for rule in FirstMeeting]),
     "value_map": st.text(max_size=2),

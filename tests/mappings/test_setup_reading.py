@@ -60,6 +60,7 @@ def test_the_sides_are_read_with_their_defaults() -> None:
         "filter": "",
         "gone": "flag",
         "several": False,
+        "write_once": False,
     }
     assert (right["key_field"], right["create"], right["scope"]) == ("Alumni_Id__c", "review", "record['Alumnus__c']")
 
@@ -82,6 +83,8 @@ def test_a_pair_is_read_with_the_contract_s_defaults() -> None:
         "on_invalid": "set_aside",
         "default": {},
         "keep_old": {},
+        "currency_field": {},
+        "through": "",
         "group": "",
         "region": "",
         "currency": "",
