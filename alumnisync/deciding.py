@@ -32,7 +32,7 @@ RECOUNTED = (
 WITH_RUN = "This is on hold with run {run}. Decide about the run first."
 ABOUT: Mapping[AskedModel, tuple[str, ...]] = {
     Conflict: ("left", "right", "leave"),
-    Review: ("approve", "refuse"),
+    Review: ("approve", "refuse", "leave"),
     Match: ("link", "never"),
 }
 """What can be chosen for many at once."""
@@ -119,7 +119,7 @@ def settle_question(
 ) -> None:
     """Decides one question as it was seen. texts: field pair → what was typed as its own value.
 
-    choice: of a conflict left, right, leave or value; of a review approve or refuse. Raises Refusal.
+    choice: of a conflict left, right, leave or value; of a review approve, refuse or leave. Raises Refusal.
     """
     row = _as_seen(question, seen)
     if isinstance(row, Review):
@@ -195,6 +195,7 @@ def _settle_review(row: Review, choice: str, by: str, comment: str) -> None:
     decisions: Mapping[str, Callable[[], object]] = {
         "approve": lambda: review.approve(row, by=by, comment=comment),
         "refuse": lambda: review.reject(row, by=by, why=comment),
+        "leave": lambda: review.tick_off(row, by=by, comment=comment),
     }
     if choice not in decisions:
         raise Refusal("Choose whether to let it through or to refuse it.")

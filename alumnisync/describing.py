@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from connectors.base import Connector
 from connectors.models import Connection
@@ -51,7 +52,9 @@ def foreseen(contents: Contents, described: Described) -> list[str]:
 def warnings(rules: Rules, described: Described) -> list[str]:
     """What is probably a mistake, a sentence each: options a system does not list, fields that nobody has."""
     odd = [sentence for pair in rules.pairs for side in Side for sentence in _odd_options(pair, side, described[side])]
-    return [*odd, *(sentence for side in Side for sentence in _unseen_fields(rules, side, described[side]))]
+    only_new = [sentence for side in Side for sentence in _only_new(rules, side, described[side])]
+    unseen = [sentence for side in Side for sentence in _unseen_fields(rules, side, described[side])]
+    return [*odd, *only_new, *unseen]
 
 
 def lengths(rules: Rules, described: Described) -> dict[Side, dict[str, int]]:
@@ -64,6 +67,12 @@ def lengths(rules: Rules, described: Described) -> dict[Side, dict[str, int]]:
         }
         for side in Side
     }
+
+
+def with_abilities(rules: Rules, described: Described) -> Rules:
+    """The rules with what each system lets us do."""
+    sides = {side: replace(here, can_update=described[side].can_update) for side, here in rules.sides.items()}
+    return replace(rules, sides=sides)
 
 
 def field_of(described: ObjectType, path: str) -> Field | None:
@@ -165,8 +174,19 @@ def _abilities(rules: Rules, side: Side, described: ObjectType) -> Iterator[str]
     where = _where(described, side)
     if rules.sides[side].create is not Create.OFF and not described.can_create:
         yield f"{where} can't be created through this system; set “create: off” there."
-    if not described.can_update and any(pair.words[side] is not Word.OFF for pair in rules.pairs):
+    if _takes_no_changes(rules, side, described) and rules.sides[side].create is Create.OFF:
         yield f"{where} can't be changed through this system; set “to_{side}: off” in every field pair."
+
+
+def _only_new(rules: Rules, side: Side, described: ObjectType) -> Iterator[str]:
+    """What field pairs do where a system takes new records and no changes."""
+    if _takes_no_changes(rules, side, described) and rules.sides[side].create is not Create.OFF:
+        where = _where(described, side)
+        yield f"{where}: this system takes new records but no changes, so field pairs apply to new records there only."
+
+
+def _takes_no_changes(rules: Rules, side: Side, described: ObjectType) -> bool:
+    return not described.can_update and any(pair.words[side] is not Word.OFF for pair in rules.pairs)
 
 
 def _unfilled_fields(rules: Rules, side: Side, described: ObjectType) -> Iterator[str]:

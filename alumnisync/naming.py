@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Prefetch, prefetch_related_objects
 
+from alumnisync.engine.plan import RECORDED_UNIT
 from alumnisync.engine.tries import CREATE_UNIT
 from connectors.described import restore
 from connectors.models import KnownObjectType, RemoteRecord
@@ -17,7 +18,8 @@ from mappings import paths
 from mappings.models import MappingVersion, SyncSide
 
 NAME_FIELD = re.compile(r"(^|_|\b)(first|preferred|middle|last|full|display)?_?name_?(__c)?$", re.IGNORECASE)
-CREATE_LABEL = "New record"
+LABELS = {CREATE_UNIT: "New record", RECORDED_UNIT: "Later change"}
+"""What is asked about a record as a whole → in words."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,10 @@ class Names:
         return " ↔ ".join(labels)
 
     def unit(self, unit: str) -> str:
-        """What is decided together, in words: a field pair, a group's name, or a new record."""
+        """What is decided together, in words: a field pair, a group's name, a new record, or one in the books."""
         if unit in self.pairs or "|" in unit:
             return self.pair(unit)
-        return CREATE_LABEL if unit == CREATE_UNIT else unit.replace("_", " ").capitalize()
+        return LABELS.get(unit) or unit.replace("_", " ").capitalize()
 
     def address_of(self, side: str, remote_id: str) -> str:
         return self.sides[side].address_of(remote_id) if side in self.sides else ""

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from alumnisync.engine.newcomers import shown_of
+from alumnisync.engine.plan import RECORDED_UNIT
 from alumnisync.engine.poll import accept_list
 from alumnisync.engine.questions import reopen
 from alumnisync.engine.trial import is_trial
@@ -64,7 +65,7 @@ def approve(item: SyncRun | Review, *, by: str, comment: str = "") -> SyncRun | 
     Raises Refusal in words for a plan that a newer one has replaced, or whose rules are no longer in force.
     """
     if isinstance(item, Review):
-        return _approve_review(Review.objects.select_for_update().get(pk=item.pk), by, comment)
+        return _approve_review(_sendable(item), by, comment)
     run = SyncRun.objects.select_for_update().select_related("version", "sync").get(pk=item.pk)
     _refuse_outdated(run)
     run.approved_at, run.approved_by, run.state = timezone.now(), by, SyncRun.State.QUEUED
@@ -88,7 +89,7 @@ def approve(item: SyncRun | Review, *, by: str, comment: str = "") -> SyncRun | 
 def reject(item: SyncRun | Review, *, by: str, why: str) -> SyncRun | Review:
     """Refuse a plan or a reviewed change: bases stay, and each refused value is remembered until it moves on."""
     if isinstance(item, Review):
-        review = Review.objects.select_for_update().get(pk=item.pk)
+        review = _sendable(item)
         _refuse_question_of_trial(review)
         return _reject_review(review, by, why)
     run = SyncRun.objects.select_for_update().select_related("version", "sync").get(pk=item.pk)
@@ -99,9 +100,33 @@ def reject(item: SyncRun | Review, *, by: str, why: str) -> SyncRun | Review:
         _drop_trial(run, why)
         return run
     _reject_changes(run, why)
-    for review in Review.objects.select_for_update().filter(run=run, state=Question.State.HELD):
+    held = Review.objects.select_for_update().filter(run=run, state=Question.State.HELD)
+    # That a record in the books changed stays to be looked at, whatever becomes of a plan.
+    held.filter(unit=RECORDED_UNIT).update(state=Question.State.OPEN)
+    for review in held.exclude(unit=RECORDED_UNIT):
         _reject_review(review, by, why)
     return run
+
+
+@transaction.atomic
+def tick_off(review: Review, *, by: str, comment: str = "") -> Review:
+    """Say that what changed after it was recorded is corrected by hand, or needs no correction. Raises Refusal."""
+    review = Review.objects.select_for_update().get(pk=review.pk)
+    if review.unit != RECORDED_UNIT:
+        raise Refusal("Only what changed after it was recorded is ticked off. Let this change through, or refuse it.")
+    if review.state == Question.State.CLOSED:
+        raise Refusal("This is closed already: the two sides agree by now.")
+    _refuse_question_of_trial(review)
+    _close_with(review, "leave", by=by, comment=comment)
+    return review
+
+
+def _sendable(review: Review) -> Review:
+    """The review, locked. Raises Refusal for one that nothing is ever sent for."""
+    row = Review.objects.select_for_update().get(pk=review.pk)
+    if row.unit == RECORDED_UNIT:
+        raise Refusal("Nothing is sent for this: correct it by hand there, then tick it off.")
+    return row
 
 
 @transaction.atomic

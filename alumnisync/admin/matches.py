@@ -41,7 +41,7 @@ class MatchAdmin(InboxAdmin):
             **self.around(request, match, wanted, words),
         )
 
-    def many_choices(self, word: Wording | None) -> dict[str, str]:
+    def many_choices(self, wanted: Wanted, word: Wording | None) -> dict[str, str]:
         return {"link": "Same person", "never": "Not the same"}
 
     def decide(self, request: HttpRequest, question: Any) -> None:

@@ -20,6 +20,7 @@ from alumnisync.deciding import (
     settle_question,
     ticked,
 )
+from alumnisync.engine.plan import RECORDED_UNIT
 from alumnisync.inbox.detail import detail, find
 from alumnisync.inbox.finding import found_by
 from alumnisync.inbox.lines import choices_of
@@ -58,7 +59,7 @@ class InboxAdmin(ListAdmin):
         context = {
             "list": found,
             "can_decide": self._may_decide(request),
-            "many": self.many_choices(found.word),
+            "many": self.many_choices(wanted, found.word),
             "here": self._list_address(),
             "page_name": f"admin:{self.opts.app_label}_{self.opts.model_name}_change",
             "decide_address": self.address("decide_many"),
@@ -110,8 +111,10 @@ class InboxAdmin(ListAdmin):
             "can_decide": self._may_decide(request),
         }
 
-    def many_choices(self, word: Wording | None) -> dict[str, str]:
+    def many_choices(self, wanted: Wanted, word: Wording | None) -> dict[str, str]:
         """What can be chosen for several at once: choice → words. Empty where the rows don't agree on the words."""
+        if wanted.of == RECORDED_UNIT:
+            return {"leave": "Tick them off"}
         if self.model is Review:
             return {"approve": "Let them through", "refuse": "Refuse them"}
         return choices_of(word) if word else {}
@@ -170,7 +173,7 @@ class InboxAdmin(ListAdmin):
         """Says how many people and fields it is about, before anything is decided."""
         choice = request.POST.get("choice", "")
         word = one_word(wanted, wordings(group["sync"] for group in wanted.patterns()))
-        label = self.many_choices(word).get(choice)
+        label = self.many_choices(wanted, word).get(choice)
         if label is None:
             tell(request, "Choose a sync first, then what to do.", wrong=True)
             return HttpResponseRedirect(self._list_address() + wanted.query())

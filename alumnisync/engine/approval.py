@@ -66,6 +66,7 @@ def _drop(ctx: Context, links: list[int]) -> None:
     records: dict[int, dict[Side, RemoteRecord]] = defaultdict(dict)
     for member in Member.objects.filter(link_id__in=links).select_related("record"):
         records[member.link_id][Side(member.side)] = member.record
+    ctx.references.load(records.values(), [change.link.bases for change in changes if change.link])
     fields: dict[int, list[FieldChange]] = defaultdict(list)
     for row in FieldChange.objects.filter(change__in=changes):
         fields[row.change_id].append(row)
@@ -108,7 +109,7 @@ def _is_still_wanted(ctx: Context, to: Side, rows: list[FieldChange], records: M
     creation = ctx.planner.creation(to, Held(source.values, source.field_times), source.remote_id)
     shown = {row.path: row.after for row in rows}
     now = {write.path: write.after for write in creation.writes}
-    return not creation.refused and raw_equal(shown, now)
+    return not creation.refused and not creation.waits and raw_equal(shown, now)
 
 
 def _rest_moved(ctx: Context, rows: list[FieldChange], records: Mapping[Side, RemoteRecord]) -> bool:

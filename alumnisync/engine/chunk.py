@@ -8,17 +8,17 @@ from typing import Any
 
 from django.utils import timezone
 
+from alumnisync.engine.books import Books
 from alumnisync.engine.context import Context
 from alumnisync.engine.identity import BY_PERSON
 from alumnisync.engine.newcomers import Newcomers
 from alumnisync.engine.plan import FROZEN, Held, Person
-from alumnisync.engine.questions import Questions
+from alumnisync.engine.questions import Questions, held_by
 from alumnisync.engine.sheet import Sheet, field_change
 from alumnisync.engine.tries import Retry, Tries
 from alumnisync.engine.units import SIDES, Base, FieldWrite, Outcome, Verdict
 from alumnisync.models import ChangeRecord, Conflict, Link, Member, Review
 from connectors.models import RemoteRecord
-from connectors.records import MISSING
 from mappings.rules import Side
 
 PAUSED = (
@@ -48,6 +48,8 @@ class Chunk:
         self.questions = Questions(ids)
         self.tries = Tries(ctx.run, ids, (row.pk for rows in self.members.values() for row in rows.values()))
         self.newcomers = Newcomers(ctx, self.sheet, self.questions, self.tries)
+        self.books = Books(ctx, self.questions)
+        ctx.references.load(self.members.values(), (link.bases for link in self.links.values()))
         old = ChangeRecord.objects.filter(link_id__in=ids)
         self.under_way = set(old.filter(state=State.SENDING).values_list("link_id", flat=True))
         over = old.filter(state__in=ChangeRecord.UNFINISHED).exclude(link_id__in=self.under_way)
@@ -78,13 +80,15 @@ class Chunk:
                 retry = Retry(reason=problem, waits=True)
                 self.sheet.write(ChangeRecord.Kind.UPDATE, link, side, records[side], None, retry)
         if not all(self.ctx.takes_part(side, records[side]) for side in SIDES):
+            self.books.look_outside(link, records)
             return
         if not self.ctx.is_piloted(records.values()):
             return
         held = {side: Held(records[side].values, records[side].changed_at()) for side in SIDES}
         bases = {key: Base.load(entry) for key, entry in link.bases.items()}
-        outcomes = self.ctx.planner.plan(Person(held, bases, self.questions.decisions(link.pk)))
-        settles: dict[str, Any] = {}
+        person = Person(held, bases, self.questions.decisions(link.pk))
+        outcomes = self.ctx.planner.plan(person)
+        settles = self.books.look(link, records, person)
         for unit, outcome in outcomes.items():
             settles.update(self._note(link, records, unit, outcome))
         if settles or link.state == Link.State.PROPOSED:
@@ -143,7 +147,7 @@ class Chunk:
             "run": self.ctx.run,
             "link": link,
             "unit": unit,
-            "shown": self._shown(link, records, unit),
+            "shown": held_by(link, records, self.ctx.planner.units[unit]),
             "reason": outcome.reason or outcome.rule,
             "suggestion": outcome.suggestion,
         }
@@ -151,17 +155,3 @@ class Chunk:
             self.questions.ask(Conflict(**common))
         else:
             self.questions.ask(Review(side=outcome.to.value, blanks=bool(outcome.blanked), **common))
-
-    def _shown(self, link: Link, records: Records, unit: str) -> dict[str, Any]:
-        """What a person sees: each side now, and what it was when both last agreed."""
-        shown: dict[str, Any] = {side.value: {} for side in SIDES}
-        shown["was"] = {side.value: {} for side in SIDES}
-        for translator in self.ctx.planner.units[unit]:
-            base = Base.load(link.bases.get(translator.pair.key, {}))
-            for side in SIDES:
-                raw = translator.read(side, records[side].values).raw
-                if raw is not MISSING:
-                    shown[side.value][translator.pair.key] = raw
-                if side in base.held:
-                    shown["was"][side.value][translator.pair.key] = base.held[side]
-        return shown

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from alumnisync.engine.lease import Lease
 from alumnisync.engine.plan import Planner
+from alumnisync.engine.references import References
 from alumnisync.models import SyncRun
 from connectors.base import Connector
 from connectors.models import Connection, Cursor, RemoteRecord
@@ -61,6 +62,11 @@ class Context:
     @property
     def sync(self) -> Sync:
         return self.run.sync
+
+    @cached_property
+    def references(self) -> References:
+        """What looks up the records that others refer to."""
+        return References(self.planner, {side: end.connection.pk for side, end in self.ends.items()})
 
     @cached_property
     def _scopes(self) -> Mapping[Side, Callable[[dict[str, Any]], bool]]:

@@ -193,7 +193,7 @@ class Courier:
         again = {d.change_id: d.refused for d in deliveries if d.fate is Fate.REFUSED and d.refused}
         partly = [
             order for order in orders
-            if order.change_id in again and any(line.unit not in again[order.change_id] for line in order.lines)
+            if order.change_id in again and self._may_lack(order, again[order.change_id])
         ]  # fmt: skip
         if not partly:
             return deliveries
@@ -203,6 +203,17 @@ class Courier:
             # What was written must be told; the trouble shows itself again with the next call.
             second = {}
         return [second.get(delivery.change_id, delivery) for delivery in deliveries]
+
+    def _may_lack(self, order: Order, refused: Mapping[str, str]) -> bool:
+        """Whether something is left to write without the refused units, and may be written without them."""
+        lines = [line for line in order.lines if line.unit in refused]
+        if order.remote_id is None and any(self._must_have(line) for line in lines):
+            return False
+        return len(lines) < len(order.lines)
+
+    def _must_have(self, line: Line) -> bool:
+        translator = self.planner.translators.get(line.pair)
+        return translator is not None and self.planner.must_have(translator.pair, self.end.side)
 
     def _send(
         self, orders: Sequence[Order], fresh: Mapping[str, Record], without: Mapping[int, Mapping[str, str]]

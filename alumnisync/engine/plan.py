@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,14 @@ from alumnisync.engine.merge import merge
 from alumnisync.engine.units import SIDES, Base, Decision, FieldWrite, Outcome, Sight, Unit, Verdict
 from connectors.records import MISSING, Values
 from mappings import paths
-from mappings.rules import Rules, Side, Word
-from mappings.translate import Translator
+from mappings.kinds import Linked
+from mappings.rules import OnInvalid, PairRules, Rules, Side, Word
+from mappings.translate import Carried, Reading, Translator
 
 FROZEN = "waits until the report of a death is decided"
+RECORDED = "changed after it was recorded; it is corrected by hand"
+RECORDED_UNIT = "recorded"
+"""The unit of a Review of what changed after it was written to a side that is written once."""
 CONSTANT, KEY, STAMP = "set on create", "id of the other side", "id of the other side"
 
 
@@ -37,10 +41,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """A record to create: its fields, or why nobody like this is created there."""
+    """A record to create: its fields, or why nobody like this is created there; waits: why not yet."""
 
     writes: tuple[FieldWrite, ...] = ()
     refused: str = ""
+    waits: str = ""
 
 
 class Planner:
@@ -50,17 +55,40 @@ class Planner:
         zones = {side: rules.sides[side].time_zone for side in SIDES}
         self.rules = rules
         self.approved_with_preview = approved_with_preview
-        self.translators = {pair.key: Translator(pair, zones) for pair in rules.pairs}
+        # What references name, to be looked up before any of them is read.
+        self.linked = Linked()
+        of_linked = replace(rules, pairs=tuple(_of_linked(pair, rules) for pair in rules.pairs))
+        self.translators = {pair.key: Translator(pair, zones, self.linked) for pair in of_linked.pairs}
         self.units = {
-            unit[0].group or unit[0].key: tuple(self.translators[pair.key] for pair in unit) for unit in rules.units()
+            unit[0].group or unit[0].key: tuple(self.translators[pair.key] for pair in unit)
+            for unit in of_linked.units()
         }
+        self._words = {pair.key: pair.words for pair in rules.pairs}
+        self._books = tuple(side for side in SIDES if rules.sides[side].write_once)
 
     def plan(self, person: Person) -> dict[str, Outcome]:
         """Unit key → what becomes of it."""
         outcomes = {key: merge(self._unit(key, person)) for key in self.units}
+        outcomes |= {key: Outcome(Verdict.NOTHING, drift=RECORDED) for key in self.corrections(person)}
         if any(outcome.freezes for outcome in outcomes.values()):
             return {key: _freeze(outcome) for key, outcome in outcomes.items()}
         return outcomes
+
+    def corrections(self, person: Person) -> list[str]:
+        """The units that changed after they were written to a side that is written once, and differ from it."""
+        if not self._books:
+            return []
+        return [key for key in self.units if any(map(self._is_correction, self._unit(key, person).sights))]
+
+    def settled(self, person: Person, units: Iterable[str]) -> dict[str, Base]:
+        """Bases that are what each side holds now."""
+        return {pair: base for key in units for pair, base in self._unit(key, person).settled().items()}
+
+    def _is_correction(self, sight: Sight) -> bool:
+        return any(
+            self._words[sight.pair.key][side] is not Word.OFF and sight.has_changed(side.other) and sight.lacks(side)
+            for side in self._books
+        )
 
     def _unit(self, key: str, person: Person) -> Unit:
         sights = tuple(
@@ -76,30 +104,45 @@ class Planner:
     def creation(self, to: Side, held: Held, remote_id: str) -> Creation:
         """What a record on side `to` is created with for this record of the other side.
 
-        Fields that can't be translated are left out: they are set aside once the record exists.
+        Fields that can't be translated are left out: they are set aside once the record exists. Where that is
+        too late, the record waits: without what it refers to, and in books, it is never created.
         """
         sender, side = to.other, self.rules.sides[to]
-        writes = []
+        writes, lacking = [], []
         for translator in self.translators.values():
             pair, reading = translator.pair, translator.read(sender, held.values, held.times)
             if (pair.kind, reading.value) in (("deceased", True), ("consent", "restricted")):
                 return Creation(refused=f"{pair.kind} on {sender}: nobody like this is created")
-            if pair.words[to] is Word.OFF or reading.is_missing or reading.is_blank or reading.problem:
+            if self._words[pair.key][to] is Word.OFF or reading.is_missing or reading.is_blank:
                 continue
-            carried = translator.carry(reading, to)
-            if not carried.problem:
-                writes.append(FieldWrite(pair.key, pair.paths[to], None, carried.raw, reading.raw, "created"))
+            carried = self._carried(translator, reading, to)
+            if carried.problem and self.must_have(pair, to):
+                lacking.append(f"{pair.paths[sender]}: {carried.problem}")
+            elif carried.problem:
+                continue
+            writes.append(FieldWrite(pair.key, pair.paths[to], None, carried.raw, reading.raw, "created"))
         if not writes:
             return Creation(refused="nothing to create a record with")
         writes += [FieldWrite("", path, None, value, None, CONSTANT) for path, value in side.on_create.items()]
         if side.key_field:
             writes.append(FieldWrite("", side.key_field, None, remote_id, remote_id, KEY))
-        return Creation(tuple(writes))
+        return Creation(tuple(writes), waits=" ".join(lacking))
+
+    def must_have(self, pair: PairRules, to: Side) -> bool:
+        """Whether a record is not created on `to` without this field, where its source has a value."""
+        is_booked = self.rules.sides[to].write_once and pair.on_invalid is not OnInvalid.SKIP_FIELD
+        return is_booked or pair.kind == "reference"
+
+    def _carried(self, translator: Translator, reading: Reading, to: Side) -> Carried:
+        if reading.problem and not self.rules.sides[to].only_creates:
+            # It is set aside, or takes its default, once the record exists.
+            return Carried(MISSING, reading.problem)
+        return translator.carry(reading, to)
 
     def stamp(self, on: Side, held: Held, other_id: str) -> FieldWrite | None:
         """The write of the other side's id into a blank key field, where there is one."""
         path = self.rules.sides[on].key_field
-        if not path:
+        if not path or self.rules.sides[on].only_creates:
             return None
         now = paths.get(held.values, path)
         if now is MISSING or (now is not None and str(now).strip()):
@@ -115,6 +158,12 @@ class Planner:
     def unit_of(self, pair: str) -> str:
         """The unit a pair is decided in."""
         return self.translators[pair].pair.group or pair
+
+
+def _of_linked(pair: PairRules, rules: Rules) -> PairRules:
+    """The pair as it is for records that are linked: nothing is sent to those that are only ever created."""
+    off = {side: Word.OFF for side in SIDES if rules.sides[side].only_creates}
+    return replace(pair, words={**pair.words, **off}) if off else pair
 
 
 def _freeze(outcome: Outcome) -> Outcome:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
 
-from alumnisync.engine.units import SIDES, Decision
-from alumnisync.models import Conflict, Question, Review
-from mappings.translate import raw_equal
+from alumnisync.engine.units import SIDES, Base, Decision
+from alumnisync.models import Conflict, Link, Question, Review
+from connectors.models import RemoteRecord
+from connectors.records import MISSING
+from mappings.rules import Side
+from mappings.translate import Translator, raw_equal
 
 MODELS: tuple[type[Conflict], type[Review]] = (Conflict, Review)
 ASKED_ANEW = ["run", "state", "shown", "reason", "suggestion", "choice", "value", "decided_by", "decided_at"]
@@ -64,6 +68,23 @@ class Questions:
         Review.objects.bulk_create(one for one in self.new if isinstance(one, Review))
         Conflict.objects.bulk_update((one for one in self.anew if isinstance(one, Conflict)), ASKED_ANEW)
         Review.objects.bulk_update((one for one in self.anew if isinstance(one, Review)), [*ASKED_ANEW, "blanks"])
+
+
+def held_by(
+    link: Link, records: Mapping[Side, RemoteRecord], translators: Iterable[Translator]
+) -> dict[str, dict[str, Any]]:
+    """What a person sees of field pairs: each side now, and what it was when both last agreed."""
+    shown: dict[str, dict[str, Any]] = {side.value: {} for side in SIDES}
+    shown["was"] = {side.value: {} for side in SIDES}
+    for translator in translators:
+        base = Base.load(link.bases.get(translator.pair.key, {}))
+        for side in SIDES:
+            raw = translator.read(side, records[side].values).raw
+            if raw is not MISSING:
+                shown[side.value][translator.pair.key] = raw
+            if side in base.held:
+                shown["was"][side.value][translator.pair.key] = base.held[side]
+    return shown
 
 
 def close_decided(done: Set[tuple[int, str]]) -> None:

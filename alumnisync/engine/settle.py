@@ -17,7 +17,7 @@ from alumnisync.engine.context import CHUNK, Context, End, chunks
 from alumnisync.engine.deliver import IS_THERE
 from alumnisync.engine.landing import fingerprint_of, prune, renumber
 from alumnisync.engine.orders import Delivery, Fate
-from alumnisync.engine.plan import STAMP, lay_over
+from alumnisync.engine.plan import RECORDED_UNIT, STAMP, lay_over
 from alumnisync.engine.questions import close_decided
 from alumnisync.engine.units import Base
 from alumnisync.models import ChangeRecord, FieldChange, Link, Member
@@ -48,7 +48,8 @@ def move_bases(ctx: Context) -> None:
                     link.state = Link.State.ACTIVE
             bulk.update(links.values(), ["bases", "state"])
             unit_of = ctx.planner.unit_of
-            close_decided({(change.link_id or 0, unit_of(pair)) for change in changes for pair in change.settles})
+            moved = {(change.link_id or 0, unit_of(pair)) for change in changes for pair in change.settles}
+            close_decided(moved | {(link, RECORDED_UNIT) for link, _ in moved})
             ChangeRecord.objects.filter(pk__in=ids).update(state=State.DONE, finished_at=timezone.now())
         ctx.beat()
 
@@ -225,7 +226,7 @@ class _Batch:
         """A create stamps its source too, once the new id is known."""
         source_side = self.end.side.other
         path = self.ctx.rules.sides[source_side].key_field
-        if not path:
+        if not path or self.ctx.rules.sides[source_side].only_creates:
             return
         for change, record in self.joined:
             if change.source is None:

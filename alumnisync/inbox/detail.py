@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Prefetch, Value
 
 from alumnisync.deciding import mark_of
+from alumnisync.engine.plan import RECORDED_UNIT
 from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.inbox.lines import Row, choices_of, chosen, records_of, row_of, values_of
 from alumnisync.inbox.outlook import Outlook, planner_of
@@ -110,6 +111,9 @@ def _choices(question: Conflict | Review, word: Wording, outlook: Outlook) -> li
         return [Choice(name, label, outlook.says(name)) for name, label in choices_of(word).items()]
     to = Side(question.side)
     sender = word.side(to.other)
+    if question.unit == RECORDED_UNIT:
+        done = f"Nothing is sent. Nobody is asked again until {sender}'s or {word.side(to)}'s changes."
+        return [Choice("leave", "Tick it off", [done])]
     if question.unit == CREATE_UNIT:
         yes = [f"The next run makes a record with these values in {word.side(to)}."]
         no = [f"No record is made in {word.side(to)} until {sender}'s changes."]

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alumnisync.engine.books import CHANGED, GONE, LEFT
+from alumnisync.engine.plan import RECORDED_UNIT
 from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.inbox.wording import Wording
 from alumnisync.models import Conflict, Link, Question, Review
@@ -15,7 +17,9 @@ from connectors.moments import when
 from connectors.records import MISSING
 from connectors.showing import as_text
 from mappings.rules import Side
+from mappings.translate import raw_equal
 
+BY_HAND = "Correct it by hand in {to}, then tick it off."
 REASONS: Mapping[str, str] = {
     "both changed": "Both sides changed it.",
     "differed at first meeting": "The two differed when they were linked.",
@@ -27,6 +31,9 @@ REASONS: Mapping[str, str] = {
     "both changed: left": "Both sides changed it; {left}'s is to win.",
     "both changed: right": "Both sides changed it; {right}'s is to win.",
     "both changed: newest": "Both sides changed it; {sender}'s is newer.",
+    CHANGED: f"Changed in {{sender}} after it was recorded in {{to}}: {{what}}. {BY_HAND}",
+    LEFT: f"It no longer takes part, as {{sender}} has it now; in {{to}} it is recorded. {BY_HAND}",
+    GONE: f"No longer found in {{sender}}; in {{to}} it is recorded. {BY_HAND}",
     "only there on one side": "There is no such record in {to} yet.",
     "the run was rejected": "The run that was to do this was rejected.",
 }
@@ -67,6 +74,11 @@ class Row:
         return self.question.unit == CREATE_UNIT
 
     @property
+    def is_by_hand(self) -> bool:
+        """Whether nothing can be sent for it: a person corrects it there and ticks it off."""
+        return self.question.unit == RECORDED_UNIT
+
+    @property
     def note(self) -> str:
         """Why it was asked, where the values beside it don't say so already."""
         return "" if self.question.reason == "both changed" else self.reason
@@ -103,7 +115,7 @@ def records_of(link: Link) -> dict[Side, RemoteRecord]:
 def values_of(question: Question, word: Wording) -> tuple[Values, ...]:
     """The field pairs of a question, with what each side held when it was asked."""
     held = {side: question.shown.get(side.value, {}) for side in Side}
-    keys = list(dict.fromkeys([*held[Side.LEFT], *held[Side.RIGHT]]))
+    keys = moved(question) or list(dict.fromkeys([*held[Side.LEFT], *held[Side.RIGHT]]))
     keys.sort(key=list(word.names.pairs).index if all(key in word.names.pairs for key in keys) else None)
     was = question.shown.get("was", {})
     return tuple(
@@ -118,10 +130,22 @@ def values_of(question: Question, word: Wording) -> tuple[Values, ...]:
     )
 
 
+def moved(question: Question) -> list[str]:
+    """Of a record in the books: the field pairs that its sender changed since it was recorded."""
+    if not isinstance(question, Review) or question.unit != RECORDED_UNIT:
+        return []
+    sender = Side(question.side).other.value
+    was = question.shown.get("was", {}).get(sender, {})
+    now = question.shown.get(sender, {})
+    return [pair for pair, before in was.items() if pair in now and not raw_equal(before, now[pair])]
+
+
 def chosen(question: Question, choice: str, word: Wording) -> str:
     """A choice in words; "" where none was made."""
     if not choice:
         return ""
+    if question.unit == RECORDED_UNIT:
+        return "Ticked off"
     if isinstance(question, Review):
         return "Refused" if choice == "leave" else "Let through"
     own = joined(as_text(value) for value in (question.value or {}).values())
@@ -144,6 +168,7 @@ def reason_of(question: Question, word: Wording) -> str:
     if isinstance(question, Review):
         to = Side(question.side)
         names |= {"to": word.side(to), "sender": word.side(to.other)}
+        names["what"] = joined(map(word.names.pair, moved(question)))
     sentence = REASONS.get(question.reason)
     return sentence.format_map({"sender": "one side", "to": "the other", **names}) if sentence else question.reason
 

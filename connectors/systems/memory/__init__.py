@@ -24,6 +24,7 @@ from connectors.records import (
     Outcome,
     Page,
     Record,
+    Total,
     Write,
 )
 from connectors.systems.memory.store import Failure, Row, Store, moment, stores
@@ -108,6 +109,12 @@ class MemoryConnector(Connector):
             raise NeedsAttention("This user may not write here. Give it the right to, or use another.")
         for write in writes:
             yield self._write_one(object_type, write)
+
+    def totals(self, object_type: str, by: str, of: str) -> Mapping[str, Total]:
+        if by not in self.store.types[object_type].totals:
+            return super().totals(object_type, by, of)
+        self._call("totals", object_type)
+        return self.store.totals(object_type, by, of)
 
     def _write_one(self, object_type: str, write: Write) -> Outcome:
         failure = self.store.failure("write")

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from threading import RLock
 from typing import Any
 
-from connectors.records import Gone, ObjectType, Rejected, Stale, Values, Write
+from connectors.records import Gone, ObjectType, Rejected, Stale, Total, Values, Write
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -137,6 +138,16 @@ class Store:
     def values(self, object_type: str, id: str) -> Values:
         """What a record holds now."""
         return deepcopy(self.live(object_type)[id].values)
+
+    def totals(self, object_type: str, by: str, of: str) -> dict[str, Total]:
+        """Value of a field → how many records have it, and the exact sum of their amounts."""
+        found: dict[str, Total] = {}
+        for row in self.live(object_type).values():
+            value = row.values.get(by)
+            so_far = found.get("" if value is None else str(value), Total(0, Decimal(0)))
+            amount = Decimal(str(row.values.get(of) or 0))
+            found["" if value is None else str(value)] = Total(so_far.count + 1, so_far.sum + amount)
+        return found
 
     def called(self, method: str, object_type: str = "", ids: Sequence[str] = ()) -> None:
         """Note a call."""
