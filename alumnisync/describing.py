@@ -49,6 +49,14 @@ def foreseen(contents: Contents, described: Described) -> list[str]:
     return problems(rules_in(contents, {}), described) if set(described) == set(Side) else []
 
 
+def limits_foreseen(contents: Contents, described: Described) -> list[str]:
+    """What these rules can only do in part, by what the systems last said."""
+    if set(described) != set(Side):
+        return []
+    rules = rules_in(contents, {})
+    return [sentence for side in Side for sentence in _only_new(rules, side, described[side])]
+
+
 def warnings(rules: Rules, described: Described) -> list[str]:
     """What is probably a mistake, a sentence each: options a system does not list, fields that nobody has."""
     odd = [sentence for pair in rules.pairs for side in Side for sentence in _odd_options(pair, side, described[side])]

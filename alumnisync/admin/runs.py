@@ -20,6 +20,7 @@ from alumnisync.admin.lists import Filter, ListAdmin, filter_of, query, turning,
 from alumnisync.changes import Wanted, page_of
 from alumnisync.models import SyncRun
 from alumnisync.naming import names_by_version
+from alumnisync.reconciled import reconciled
 from alumnisync.reporting import (
     KINDS,
     UNDER_WAY,
@@ -126,6 +127,7 @@ class SyncRunAdmin(ListAdmin):
                 for one in told.fields
             ],
             reasons=linked(told.refused, request),
+            reconciled=reconciled(found, told.names),
             filters=[*_side_filters(request, told), *kind_filters(request)],
             everything="?",
             trail=[("Runs", self.address("changelist"))],

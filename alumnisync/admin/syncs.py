@@ -16,7 +16,7 @@ from alumnisync.admin.lists import ListAdmin, who
 from alumnisync.admin.spreadsheets import SpreadsheetScreens
 from alumnisync.admin.trying import SEES_PEOPLE, TryingScreens
 from alumnisync.dashboard import sync_lines
-from alumnisync.describing import foreseen
+from alumnisync.describing import foreseen, limits_foreseen
 from alumnisync.engine.guard import DEFAULTS
 from alumnisync.rules_in_words import InWords
 from alumnisync.waiting import waiting_by_sync
@@ -95,7 +95,8 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, CheckListScreens, ListAdmin):
         based_on = (current[0].number, current[0].edit) if current else (0, 0)
         status = _status(current, said, form)
         misfits = [in_words(sentence, form.words, str) for sentence in foreseen(contents, offered.described)]
-        return self._shown(request, form, offered, based_on=based_on, misfits=misfits, **status)
+        limits = [in_words(sentence, form.words, str) for sentence in limits_foreseen(contents, offered.described)]
+        return self._shown(request, form, offered, based_on=based_on, misfits=misfits, limits=limits, **status)
 
     @shows_form
     def save(self, request: HttpRequest, pk: int) -> HttpResponseBase:

@@ -12,6 +12,7 @@ from alumnisync.describing import Misfit, describe, lengths, problems, warnings,
 from alumnisync.engine.context import Context, End
 from alumnisync.engine.lease import Lease, is_dead
 from alumnisync.engine.plan import Planner
+from alumnisync.engine.references import unlinkable
 from alumnisync.engine.units import SIDES
 from alumnisync.models import SyncRun
 from connectors.checking import verify
@@ -34,7 +35,8 @@ def open_run(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Context:
             ends[side] = _open_end(side, rows[side], say)
         rules = rules_of(run.version)
         described = {side: end.described for side, end in ends.items()}
-        if found := problems(rules, described):
+        connections = {side: end.connection.pk for side, end in ends.items()}
+        if found := [*problems(rules, described), *unlinkable(rules, connections)]:
             raise Misfit("\n".join(found))
         for sentence in warnings(rules, described):
             say(sentence)

@@ -17,7 +17,7 @@ from connectors.models import Cursor, RemoteRecord
 from mappings import paths
 from mappings.kinds import Linked
 from mappings.models import Sync
-from mappings.rules import Side
+from mappings.rules import Rules, Side
 from mappings.translate import Translator
 from mappings.versions import current_version
 
@@ -44,7 +44,7 @@ class References:
     def __init__(self, planner: Planner, connections: Mapping[Side, int]) -> None:
         self.planner = planner
         self.pairs = [one for one in planner.translators.values() if one.pair.kind == "reference"]
-        names = {one.pair.through for one in self.pairs}
+        names = sorted({one.pair.through for one in self.pairs})
         self.through = {name: found for name in names if (found := _through(name, connections))}
 
     def load(self, records: Iterable[Mapping[Side, RemoteRecord]], bases: Iterable[Mapping[str, Any]] = ()) -> None:
@@ -72,6 +72,16 @@ class References:
                     if through.sides[side] == there:
                         found.ids.setdefault((name, side, link), id)
         return found
+
+
+def unlinkable(rules: Rules, connections: Mapping[Side, int]) -> list[str]:
+    """Why references can't be carried out, a sentence each."""
+    names = sorted({pair.through for pair in rules.pairs if pair.kind == "reference"})
+    return [
+        f"“through: {name}”: there is no sync so called that links records of both systems of this one."
+        for name in names
+        if _through(name, connections) is None
+    ]
 
 
 def _named(

@@ -34,6 +34,7 @@ from alumnisync.engine.match import match
 from alumnisync.engine.opening import match_reader, open_run, release
 from alumnisync.engine.poll import ListLimits, Polled, poll, wanted_fields
 from alumnisync.engine.push import push
+from alumnisync.engine.reconcile import fields_for, reconcile
 from alumnisync.engine.recover import await_requests, close_creates, recognise_creates, recover
 from alumnisync.engine.report import close_run, count_written, note_poll
 from alumnisync.engine.settle import move_bases
@@ -184,6 +185,7 @@ def _send(ctx: Context) -> None:
         # What was found to be created wants the stamps that its settling planned.
         push(ctx)
     points.reached(points.PUSHED)
+    reconcile(ctx)
 
 
 def _poll(ctx: Context) -> list[str]:
@@ -206,10 +208,13 @@ def _poll_end(ctx: Context, end: End) -> Polled:
         ctx.beat()
 
     allowed = limits(ctx.sync.guards)["list"]
+    askers = _askers(ctx, end)
+    keep = [*end.connection.settings.get("keep_fields", [])]
+    keep += [field for rules, side in askers for field in fields_for(rules, side, end.described)]
     return poll(
         end.connector,
         end.cursor,
-        wanted_fields(_askers(ctx, end), end.connection.settings.get("keep_fields", [])),
+        wanted_fields(askers, keep),
         narrow=ctx.rules.sides[end.side].narrow,
         described=end.described,
         limits=ListLimits(allowed.floor, allowed.share),

@@ -12,7 +12,7 @@ from alumnisync.deciding import mark_of
 from alumnisync.engine.plan import RECORDED_UNIT
 from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.inbox.lines import Row, choices_of, chosen, records_of, row_of, values_of
-from alumnisync.inbox.outlook import Outlook, planner_of
+from alumnisync.inbox.outlook import Outlook, look_up, planner_of
 from alumnisync.inbox.wording import URGENT, Wording
 from alumnisync.models import Conflict, Member, Question, Review
 from alumnisync.wording import whole
@@ -27,8 +27,8 @@ STATE_WORDS: Mapping[str, tuple[str, str]] = {
     Question.State.CLOSED: ("Closed", ""),
 }
 EARLIER = 10
-NO_OWN_VALUE = (*URGENT, "yes_no")
-"""Formats of which there are two values only, and both are on the page."""
+NO_OWN_VALUE = (*URGENT, "yes_no", "reference")
+"""Formats of which there are two values only, both on the page; and ids, which are not the same on both sides."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def find(model: type[Conflict] | type[Review], pk: str) -> Any:
 def detail(question: Conflict | Review, word: Wording) -> Detail:
     """Everything about a question: three statements besides its own rows."""
     outlook = Outlook(question, word, planner_of(word), records_of(question.link))
+    look_up(word, outlook.planner, outlook.records, question.link.bases)
     can_be_decided = question.state in (Question.State.OPEN, Question.State.DECIDED)
     return Detail(
         row_of(question, word, mark_of(question)),

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alumnisync.describing import lengths
+from alumnisync.describing import lengths, with_abilities
 from alumnisync.engine.plan import FROZEN, Held, Person, Planner
+from alumnisync.engine.references import References
 from alumnisync.engine.units import Base, Decision, FieldWrite, Outcome, Verdict
 from alumnisync.inbox.wording import Wording
 from alumnisync.models import Question
@@ -34,10 +35,20 @@ def planner_of(word: Wording) -> Planner | None:
     if set(word.described) == set(Side):
         known = lengths(rules, word.described)
         rules = replace(rules, pairs=tuple(_with_lengths(pair, known) for pair in rules.pairs))
+        rules = with_abilities(rules, word.described)
     try:
         return Planner(rules)
     except ValueError:
         return None
+
+
+def look_up(
+    word: Wording, planner: Planner | None, records: Mapping[Side, RemoteRecord], bases: Mapping[str, Any]
+) -> None:
+    """Make the rules ready to read what these records refer to; no statement where nothing is a reference."""
+    if planner is not None:
+        connections = {Side(row.side): row.connection_id for row in word.version.sides.all()}
+        References(planner, connections).load([records], [bases])
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,7 @@ def linking_says(word: Wording, planner: Planner | None, left: RemoteRecord, rig
     if planner is None:
         return []
     records = {Side.LEFT: left, Side.RIGHT: right}
+    look_up(word, planner, records, {})
     two = person_of(records, {})
     said = [one for unit, outcome in planner.plan(two).items() for one in _meeting(word, unit, outcome)]
     for side in Side:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from alumnisync.engine.references import References
 from alumnisync.naming import person
 from alumnisync.rehearsal import End, Rehearsal, Unready, rehearse
 from alumnisync.rehearsal.somebody import Held, find_somebody
@@ -59,6 +60,8 @@ def try_pairs(sync: Sync, contents: Contents, *, skip: int = 0) -> Tried:
     held = find_somebody(rehearsal, skip)
     if not held:
         raise Unready("Neither side has anybody yet to try the rules on.")
+    connections = {side: end.connection.pk for side, end in rehearsal.ends.items()}
+    References(rehearsal.ctx.planner, connections).load([held])
     rows = {pair.key: _row(rehearsal, pair, held) for pair in rehearsal.rules.pairs}
     return Tried(person(held.get(side) for side in Side), rows)
 
@@ -68,7 +71,7 @@ def _row(rehearsal: Rehearsal, pair: PairRules, held: Held) -> Row:
     if translator is None:
         return Row(problem=rehearsal.broken[pair.key])
     readings = {side: translator.read(side, record.values, record.changed_at()) for side, record in held.items()}
-    told = {f"to_{side}": _written(translator, side, readings) for side in Side}
+    told = {f"to_{side}": _written(pair, translator, side, readings) for side in Side}
     if all(pair.words[side] is not Word.OFF and _holds_something(readings.get(side)) for side in Side):
         # They differ and each could be sent: which one is, depends on who changes it.
         told = {f"to_{side}": _if_changed(told[f"to_{side}"], rehearsal.ends[side.other]) for side in Side}
@@ -95,9 +98,11 @@ def _lacking(rehearsal: Rehearsal, pair: PairRules) -> Iterator[str]:
             yield f"{end.connection} has no field “{pair.paths[side]}” that we can see."
 
 
-def _written(translator: Translator, to: Side, readings: Mapping[Side, Reading]) -> tuple[str, str]:
+def _written(pair: PairRules, translator: Translator, to: Side, readings: Mapping[Side, Reading]) -> tuple[str, str]:
     """What would be written on a side, or why nothing can be."""
-    source, target, word = readings.get(to.other), readings.get(to), translator.pair.words[to]
+    source, target = readings.get(to.other), readings.get(to)
+    # The translator's words are those for somebody who is there: what is written once takes nothing any more.
+    word = pair.words[to] if target is None else translator.pair.words[to]
     if word is Word.OFF or source is None or source.is_missing:
         return "", ""
     if nothing := _nothing(translator.pair, word, source, target):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alumnisync.describing import describe, lengths, problems, warnings
+from alumnisync.describing import describe, lengths, problems, warnings, with_abilities
 from connectors.models import Connection
 from connectors.records import Field, NeedsAttention, ObjectType
 from mappings.rules import ConflictRule, Create, MatchRule, PairRules, Rules, Side, SideRules, ValuePairs, Word
@@ -129,6 +129,19 @@ def test_writing_needs_a_system_that_can_update() -> None:
         "Contact on the right can't be changed through this system; set “to_right: off” in every field pair."
     ]
     assert told(rules(pair(words={Side.LEFT: Word.FILL, Side.RIGHT: Word.OFF})), right=read_only) == []
+
+
+def test_a_system_that_takes_new_records_but_no_changes_is_no_misfit_and_is_told() -> None:
+    read_only = replace(CONTACT, can_update=False)
+    creating = rules(right=SideRules("Contact", create=Create.AUTOMATIC))
+    assert not any("can't be changed" in sentence for sentence in told(creating, right=read_only))
+    described = {Side.LEFT: USER, Side.RIGHT: read_only}
+    assert warnings(creating, described) == [
+        "Contact on the right: this system takes new records but no changes, "
+        "so field pairs apply to new records there only."
+    ]
+    assert with_abilities(creating, described).sides[Side.RIGHT].only_creates
+    assert not with_abilities(creating, described).sides[Side.LEFT].only_creates
 
 
 def test_newest_needs_the_times_of_fields_on_both_sides() -> None:

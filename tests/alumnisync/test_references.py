@@ -6,8 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from alumnisync.engine.run import Refused
 from alumnisync.models import Link, Member
 from connectors.models import RemoteRecord
+from mappings.models import Sync
 from tests.alumnisync.gifts import Office
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +63,13 @@ def test_a_preview_shows_the_id_that_would_be_written() -> None:
     office.run(preview=True)
     assert len(office.gifts()) == 1
     assert office.waiting() == []
+
+
+def test_a_sync_that_is_gone_is_said_before_anything_is_read() -> None:
+    office = Office()
+    Sync.objects.filter(name="people").update(name="humans")
+    with pytest.raises(Refused, match="there is no sync so called"):
+        office.run()
 
 
 def test_looking_up_takes_as_many_statements_for_many_gifts_as_for_one() -> None:

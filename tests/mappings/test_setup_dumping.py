@@ -79,6 +79,11 @@ def test_defaults_are_left_out_and_a_pair_takes_one_line() -> None:
         ("to_left: off, keep_old: Old", "to_left: 'off', keep_old: Old}"),
         ("on_invalid: use_default, default: 7", "on_invalid: use_default, default: 7}"),
         ("kind: consent, restricted_when: true", "kind: consent, restricted_when: true}"),
+        (
+            "kind: money, currency: USD, currency_field: code, to_left: off",
+            "to_left: 'off', currency: USD, currency_field: code}",
+        ),
+        ("kind: reference, through: alumni-crm", "kind: reference, through: alumni-crm}"),
     ],
 )
 def test_what_is_the_same_for_both_sides_is_dumped_once(settings: str, line: str) -> None:
@@ -96,10 +101,17 @@ def test_what_is_the_same_for_both_sides_is_dumped_once(settings: str, line: str
         "on_invalid: use_default, default: {left: ~, right: ~}",
         "to_left: off, to_right: off, on_invalid: use_default, default: x",
         "kind: consent, restricted_when: {left: 1, right: true}",
+        "kind: money, currency: USD, currency_field: {left: code}",
     ],
 )
 def test_what_differs_by_side_is_dumped_by_side(settings: str) -> None:
     put(changed(("kind: choice, value_map: status, on_invalid: set_aside", settings)))
+    assert not put(dump_setup(), DUMPED).is_changed
+
+
+def test_books_are_dumped_as_such() -> None:
+    put(changed(("create: review,", "create: review, write_once: true,")))
+    assert "write_once: true" in dump_setup()
     assert not put(dump_setup(), DUMPED).is_changed
 
 
