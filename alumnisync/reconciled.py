@@ -24,10 +24,10 @@ class Apart:
 
 @dataclass(frozen=True)
 class Line:
-    """A value of a field, such as a status, with its figures in the order of the columns."""
+    """A value of a field, such as a status, with its figures: the column of each, and what it says."""
 
     what: str
-    figures: Sequence[str]
+    figures: Sequence[tuple[str, str]]
     says: Sequence[str]
     apart: Sequence[Apart]
     more: str
@@ -58,14 +58,15 @@ def reconciled(run: SyncRun, names: Names) -> Reconciled | None:
     side = Side(kept["side"])
     here, there = names.side(side.other), names.side(side)
     columns = (f"Counted by {there}", "Read from it", "To be recorded", f"Recorded in {here}")
-    return Reconciled(kept["problem"], columns, [_line(line, names, side) for line in kept["lines"]])
+    return Reconciled(kept["problem"], columns, [_line(line, names, side, columns) for line in kept["lines"]])
 
 
-def _line(line: Mapping[str, Any], names: Names, side: Side) -> Line:
+def _line(line: Mapping[str, Any], names: Names, side: Side, columns: Sequence[str]) -> Line:
+    figures = [_figure(line[name]) for name in ("there", "read", "wanted", "recorded")]
     left_out = line["count_apart"] - len(line["apart"])
     return Line(
         f"{names.field(side, line['by'])}: {line['value'] or '(blank)'}",
-        [_figure(line[name]) for name in ("there", "read", "wanted", "recorded")],
+        list(zip(columns, figures, strict=True)),
         list(_says(line, names, side)),
         [Apart(id, names.address_of(side, id)) for id in line["apart"]],
         f"and {number(left_out)} more" if left_out else "",

@@ -121,7 +121,9 @@ def tries_said(change: ChangeRecord) -> str:
         return ""
     since = when(change.finished_at or change.sent_at or change.run.started_at)
     tried = f"tried {counted(change.attempts, 'time')}" if change.attempts else "not tried as it is"
-    again = "when its value changes"
+    # What a new record waits for may come about elsewhere: the person of a gift is linked, say.
+    waits = change.kind == ChangeRecord.Kind.CREATE and not change.attempts
+    again = "every run looks whether it can go" if waits else "when its value changes"
     if change.state == ChangeRecord.State.SENDING:
         again = "the next run finds out"
     elif change.next_try_at:

@@ -23,8 +23,8 @@ from alumnisync.deciding import (
 from alumnisync.engine.plan import RECORDED_UNIT
 from alumnisync.inbox.detail import detail, find
 from alumnisync.inbox.finding import found_by
-from alumnisync.inbox.lines import choices_of
-from alumnisync.inbox.listing import listing, next_open, one_word
+from alumnisync.inbox.lines import Row, choices_of
+from alumnisync.inbox.listing import Listing, listing, next_open, one_word
 from alumnisync.inbox.wanted import MOST_CHOSEN, AskedModel, Wanted
 from alumnisync.inbox.wording import Wording, wordings
 from alumnisync.models import Conflict, Match, Review
@@ -59,7 +59,7 @@ class InboxAdmin(ListAdmin):
         context = {
             "list": found,
             "can_decide": self._may_decide(request),
-            "many": self.many_choices(wanted, found.word),
+            "many": _fitting(self.many_choices(wanted, found.word), found),
             "here": self._list_address(),
             "page_name": f"admin:{self.opts.app_label}_{self.opts.model_name}_change",
             "decide_address": self.address("decide_many"),
@@ -113,10 +113,11 @@ class InboxAdmin(ListAdmin):
 
     def many_choices(self, wanted: Wanted, word: Wording | None) -> dict[str, str]:
         """What can be chosen for several at once: choice → words. Empty where the rows don't agree on the words."""
+        by_hand = {"leave": "Tick them off"}
         if wanted.of == RECORDED_UNIT:
-            return {"leave": "Tick them off"}
+            return by_hand
         if self.model is Review:
-            return {"approve": "Let them through", "refuse": "Refuse them"}
+            return {"approve": "Let them through", "refuse": "Refuse them", **({} if wanted.of else by_hand)}
         return choices_of(word) if word else {}
 
     def decide_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
@@ -219,6 +220,14 @@ class InboxAdmin(ListAdmin):
 
     def _page_address(self, pk: int, wanted: Wanted) -> str:
         return self.address("change", pk) + wanted.query()
+
+
+def _fitting(choices: dict[str, str], found: Listing) -> dict[str, str]:
+    """Of the choices for several reviews, those that one of the rows can take."""
+    rows = [row for row in found.rows if isinstance(row, Row) and isinstance(row.question, Review)]
+    fit = {True: ("leave",), False: ("approve", "refuse")}
+    wanted = {choice for row in rows for choice in fit[row.is_by_hand]}
+    return {choice: label for choice, label in choices.items() if not rows or choice in wanted}
 
 
 @admin.register(Conflict)

@@ -57,6 +57,9 @@ def test_it_is_ticked_off_and_not_asked_again(admin_client: Client, changed: tup
 def test_many_are_ticked_off_together(admin_client: Client, changed: tuple[Office, Review]) -> None:
     _, review = changed
     address = reverse("admin:alumnisync_review_changelist")
+    page = admin_client.get(address).content.decode()
+    assert "Tick them off" in page
+    assert "Let them through" not in page
     page = admin_client.get(address + f"?sync={review.link.sync_id}&of=recorded").content.decode()
     assert "Tick them off" in page
     assert "Let them through" not in page
@@ -76,6 +79,16 @@ def test_a_gift_that_was_paid_back_shows_the_whole_gift(admin_client: Client) ->
     page = admin_client.get(reverse("admin:alumnisync_review_change", args=[office.asked()[0].pk])).content.decode()
     assert "It no longer takes part, as Vault has it now; in CRM it is recorded." in page
     assert "LAB" in page
+
+
+def test_a_gift_that_waits_says_for_what_and_that_it_goes_by_itself(admin_client: Client) -> None:
+    office = Office()
+    there, _ = office.person("Ada", linked=False)
+    office.give(there)
+    office.run_both()
+    page = admin_client.get(reverse("admin:alumnisync_changerecord_changelist") + "?waiting=yes").content.decode()
+    assert f"person: “{there}” is not linked by “people” yet; this goes by itself once it is." in page
+    assert "every run looks whether it can go" in page
 
 
 def test_the_page_of_a_run_shows_whether_the_totals_agree(admin_client: Client, changed: tuple[Office, Review]) -> None:

@@ -51,7 +51,7 @@
 
     // Settings that mean something for one format only are out of the way elsewhere, unless they hold something.
     const consent = ["consent"];
-    const meant = { region: ["phone", "number", "money"], currency: ["money"], restricted_when_left: consent, restricted_when_right: consent };
+    const meant = { region: ["phone", "number", "money"], currency: ["money"], currency_field_left: ["money"], currency_field_right: ["money"], through: ["reference"], restricted_when_left: consent, restricted_when_right: consent };
 
     function fold(row) {
         const format = row.querySelector("select[name$='-kind']").value;
