@@ -26,6 +26,7 @@ KEPT = "reconciliation"
 MOST_NAMED = 50
 """Transactions of one line that are named; how many there are is said besides."""
 EXACT = Precision(prec=120)
+NONE = Total(0, Decimal(0))
 NARROWED = "What is read is narrowed by the system's own filter, so its totals can't be compared with it."
 
 
@@ -40,10 +41,10 @@ class Line:
     apart     ids of those that are to be recorded and aren't, or the other way round, or with another amount
     """
 
-    there: Total = field(default_factory=lambda: NONE)
-    read: Total = field(default_factory=lambda: NONE)
-    wanted: Total = field(default_factory=lambda: NONE)
-    recorded: Total = field(default_factory=lambda: NONE)
+    there: Total = NONE
+    read: Total = NONE
+    wanted: Total = NONE
+    recorded: Total = NONE
     apart: list[str] = field(default_factory=list)
     count_apart: int = 0
 
@@ -57,11 +58,6 @@ def _plain(amount: Decimal) -> str:
     """25.50 and 25.5 are one amount, so they are one text."""
     text = format(amount, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-NONE = Total(0, Decimal(0))
-Lines = Mapping[str, Mapping[str, Line]]
-"""Field → value → line."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +76,7 @@ def reconcile(ctx: Context) -> None:
     if side is None or money is None:
         return
     ctx.say(f"Comparing the totals of {ctx.ends[side].label}…")
-    problem, lines = NARROWED, []
-    if not ctx.rules.sides[side].narrow:
-        problem, lines = _compared(ctx, side, money)
+    problem, lines = _compared(ctx, side, money)
     ctx.run.counts[KEPT] = {"side": side.value, "problem": problem, "lines": lines}
     for sentence in [problem, *differences(lines)]:
         if sentence:
@@ -91,6 +85,8 @@ def reconcile(ctx: Context) -> None:
 
 def _compared(ctx: Context, side: Side, money: PairRules) -> tuple[str, list[dict[str, Any]]]:
     """What the system said when it didn't tell its totals, or else the lines."""
+    if ctx.rules.sides[side].narrow:
+        return NARROWED, []
     lines = _lines(ctx, side, money)
     try:
         _ask_there(ctx, side, money, lines)

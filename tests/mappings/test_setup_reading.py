@@ -272,6 +272,8 @@ MISTAKES = [
      "line 30: there is no value map “satus” in this file; did you mean “status”?"),
     ("kind: consent, restricted_when: true", "kind: reference",
      "line 31: kind reference needs “through”: the sync that links the records it names."),
+    ("{left: email, right: Email, kind: email,", "{left: email, right: Email, kind: reference, through: alumni-crm,",
+     "line 18: email and Email are a reference, which can't tell who is who."),
     ("kind: consent, restricted_when: true", "through: people",
      "line 31: “through” is used only with “kind: reference”."),
     ("kind: consent, restricted_when: true", "kind: reference, through: people",
