@@ -113,7 +113,7 @@ class Report:
     def new_fields(self) -> list[str]:
         """Fields that records had for the first time, a sentence each."""
         found = self.run.counts.get("new_fields", {})
-        sides = [(self.names.sides[side], found.get(side, {})) for side in Side]
+        sides = [(self.names.side(side), found.get(side, {})) for side in Side]
         return [
             f"New field in {name}: {field}; {_how_many_have(count)}."
             for name, fields in sides
