@@ -7,6 +7,7 @@ take in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from threading import RLock
 from typing import Any
 
@@ -87,7 +88,7 @@ class Spreadsheet(Connector):
 
     name = "spreadsheet"
     label = "Spreadsheet of people"
-    about = "A list of people as CSV, Excel or OpenDocument file, uploaded here or put into a folder by another program."
+    about = "A list of people as a CSV, Excel or OpenDocument file, uploaded here or put into a folder of the server."
     ask_for = (
         "A file with one row for each person; its first row says what each column is.",
         "One column that tells whose row it is: an id or a number of the person that never changes.",
@@ -213,9 +214,8 @@ class Spreadsheet(Connector):
 
     def _taken(self, stamp: Stamp) -> Snapshot:
         name = name_of(stamp.path)
-        with opened(stamp) as file:
+        with opened(stamp) as file, closing(rows_of(file, name, self.settings["encoding"] or "")) as rows:
             content = content_of(file)
-            rows = rows_of(file, name, self.settings["encoding"] or "")
             snapshot = Snapshot(content, rows, name, self.settings["key"] or "")
             for path in written_for(stamp.path, content) if self._is_whole else ():
                 snapshot.lay_over(rows_written(path))

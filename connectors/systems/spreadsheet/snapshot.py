@@ -24,6 +24,7 @@ TWICE = "SELECT id, count(*), min(place), max(place) FROM row WHERE id <> '' GRO
 LOADED = 1_000
 PAGE_BYTES = 2_000_000
 ID_BYTES = 255
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,11 @@ class Found:
 
 def content_of(file: BinaryIO) -> str:
     """What tells one content of a file from another."""
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    while block := file.read(BLOCK):
+        digest.update(block)
     file.seek(0)
-    return digest[:12]
+    return digest.hexdigest()[:12]
 
 
 class Snapshot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -69,7 +69,7 @@ def opened(stamp: Stamp) -> Iterator[BinaryIO]:
         raise file_trouble(error, name_of(stamp.path)) from None
 
 
-def rows_of(file: BinaryIO, name: str, encoding: str = "") -> Iterator[Row]:
+def rows_of(file: BinaryIO, name: str, encoding: str = "") -> Generator[Row, None, None]:
     """The rows of an open file, one after the other. encoding: "" to find out."""
     try:
         if is_archive(file):

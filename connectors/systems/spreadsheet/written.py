@@ -17,7 +17,7 @@ from pathlib import Path
 from connectors.folder import create_private
 from connectors.tables.cells import escape, unescape
 
-WRITTEN = re.compile(r"-changes-\d{8}-\d{6}-\d{6}-(?P<content>[0-9a-f]{12})\.csv$")
+WRITTEN = re.compile(r"-changes-\d{8}-\d{6}-\d{6}-[0-9a-f]{12}\.csv$")
 CHANGE = "AlumniSync: what changes"
 NEW = "new row"
 END = "\r\n"
@@ -30,8 +30,9 @@ def is_written_here(name: str) -> bool:
 
 def written_for(source: Path, content: str) -> list[Path]:
     """The files with changes to this content of a source, the oldest first."""
-    found = [path for path in source.parent.iterdir() if (match := WRITTEN.search(path.name)) and match["content"] == content]
-    return sorted((path for path in found if path.name.startswith(f"{source.stem}-changes-")), key=lambda path: path.name)
+    ending = f"-{content}.csv"
+    found = [path for path in source.parent.iterdir() if path.name.startswith(f"{source.stem}-changes-")]
+    return sorted(path for path in found if is_written_here(path.name) and path.name.endswith(ending))
 
 
 def rows_written(path: Path) -> Iterator[dict[str, str]]:
