@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count, islice
 from statistics import median_low
 from typing import BinaryIO, TextIO
@@ -17,8 +18,9 @@ MARKS = ",;\t|"
 LOOKED_AT = 20
 BLOCK = 1 << 20
 SAMPLE = 64_000
-# Excel's own in Western Europe and America first: a short sample fits several.
-OLDER = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "mac_roman")
+WESTERN = "cp1252"
+OTHERS = ("cp1250", "cp1251", "cp1253", "mac_roman")
+OTHER_LETTERS = ("cp1251", "cp1253")
 BAD_QUOTES = "The quotation marks in this row don't fit together, so its cells can't be told apart."
 
 
@@ -61,11 +63,11 @@ def separated(text: TextIO) -> Iterator[Row]:
 
 def _cells_by(mark: str, text: TextIO) -> int:
     text.seek(0)
-    try:
-        rows = islice(csv.reader(text, delimiter=mark, strict=True), LOOKED_AT)
-        return median_low([len(row) for row in rows if row] or [0])
-    except csv.Error:
-        return 0
+    lengths = [0]
+    with suppress(csv.Error):
+        for row in islice(csv.reader(text, delimiter=mark), LOOKED_AT):
+            lengths += [len(row)] if row else []
+    return median_low(lengths[1:] or lengths)
 
 
 def _first_outside_utf8(file: BinaryIO) -> int | None:
@@ -87,5 +89,12 @@ def _first_outside_utf8(file: BinaryIO) -> int | None:
 
 
 def _guessed(sample: bytes) -> str:
-    best = from_bytes(sample, cp_isolation=list(OLDER)).best()
-    return best.encoding if best else OLDER[0]
+    """Excel's own where that is possible: a few letters don't tell the Latin ones from each other."""
+    best = from_bytes(sample, cp_isolation=[WESTERN, *OTHERS]).best()
+    if best and best.encoding in OTHER_LETTERS:
+        return best.encoding
+    try:
+        sample.decode(WESTERN)
+    except UnicodeDecodeError:
+        return best.encoding if best else WESTERN
+    return WESTERN

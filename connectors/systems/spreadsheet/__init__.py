@@ -6,15 +6,17 @@ take in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import islice
+from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, BinaryIO
 
 from django import forms
 
-from connectors.base import Connector, ConnectorSettings
-from connectors.folder import file_trouble, name_of, usable_path
+from connectors.base import Connector, ConnectorSettings, FileLook
+from connectors.folder import file_trouble, inside, name_of, usable_path
 from connectors.http import refuse_unsayable
 from connectors.records import (
     ConnectorError,
@@ -33,12 +35,14 @@ from connectors.records import (
     Values,
     Write,
 )
-from connectors.systems.spreadsheet.snapshot import Found, Snapshot, content_of, key_of
-from connectors.systems.spreadsheet.source import Stamp, find, opened, place_of, rows_of
-from connectors.systems.spreadsheet.written import NEW, ChangesFile, rows_written, written_for
+from connectors.systems.spreadsheet.snapshot import Found, Snapshot, columns_of, content_of, key_of
+from connectors.systems.spreadsheet.source import KINDS, Stamp, find, letters_of, opened, place_of, rows_of, stamp_of
+from connectors.systems.spreadsheet.written import NEW, ChangesFile, is_written_here, rows_written, written_for
+from connectors.tables.rows import Row
 
 ROWS = "rows"
 PAGE_ROWS = 500
+LOOKED_AT = 5
 ENCODINGS = {
     "": "found out from the file",
     "utf-8-sig": "UTF-8",
@@ -96,6 +100,7 @@ class Spreadsheet(Connector):
         "Who takes in the files with changes that AlumniSync writes.",
     )
     Settings = SpreadsheetSettings
+    file_kinds = KINDS
     batch_size = 200
     page_rows = PAGE_ROWS
 
@@ -105,6 +110,32 @@ class Spreadsheet(Connector):
         self._stamp: Stamp | None = None
         self._snapshot: Snapshot | None = None
         self._changes: ChangesFile | None = None
+        self._letters = ""
+
+    @classmethod
+    def look_into(cls, path: Path, settings: Mapping[str, Any]) -> FileLook:
+        with opened(stamp_of(path)) as file:
+            encoding = settings.get("encoding") or letters_of(file)
+            with closing(rows_of(file, path.name, encoding)) as rows:
+                found = list(islice((row for row in rows if any(row.cells)), LOOKED_AT + 1))
+        head, *others = found or [Row(1, 1, [])]
+        columns = columns_of(head.cells, path.name)
+        return FileLook(columns, [_fitted(row.cells, len(columns)) for row in others], settings.get("key") or "")
+
+    @classmethod
+    def with_file(cls, settings: Mapping[str, Any], folder: str, column: str) -> dict[str, Any]:
+        return {**settings, "path": folder, "key": column}
+
+    @classmethod
+    def reads_from(cls, settings: Mapping[str, Any]) -> str:
+        return settings.get("path") or ""
+
+    @classmethod
+    def files_written(cls, settings: Mapping[str, Any]) -> list[Path]:
+        place = inside(cls.reads_from(settings))
+        folder = place if place.is_dir() else place.parent
+        found = folder.iterdir() if cls.reads_from(settings) and folder.is_dir() else ()
+        return sorted((path for path in found if is_written_here(path.name)), reverse=True)
 
     @property
     def concurrency(self) -> int:
@@ -114,6 +145,8 @@ class Spreadsheet(Connector):
     def check(self) -> Identity:
         stamp, snapshot = self._now()
         notes = (f"The file read now is {stamp.path.name}, with {len(snapshot.columns):,} columns.",)
+        if self._letters:
+            notes += (f"Its letters are written in {ENCODINGS.get(self._letters, self._letters)}.",)
         place = place_of(self.settings["path"])
         return Identity(place or ".", place or "The folder for files", notes=notes)
 
@@ -214,12 +247,16 @@ class Spreadsheet(Connector):
 
     def _taken(self, stamp: Stamp) -> Snapshot:
         name = name_of(stamp.path)
-        with opened(stamp) as file, closing(rows_of(file, name, self.settings["encoding"] or "")) as rows:
+        with opened(stamp) as file, closing(self._rows(file, name)) as rows:
             content = content_of(file)
             snapshot = Snapshot(content, rows, name, self.settings["key"] or "")
             for path in written_for(stamp.path, content) if self._is_whole else ():
                 snapshot.lay_over(rows_written(path))
         return snapshot
+
+    def _rows(self, file: BinaryIO, name: str) -> Generator[Row, None, None]:
+        self._letters = self.settings["encoding"] or letters_of(file)
+        return rows_of(file, name, self._letters)
 
     def _judged(self, snapshot: Snapshot, writes: Sequence[Write]) -> list[tuple[str, dict[str, str]] | ConnectorError]:
         """For each write what changes and how its row should read, or why it is refused."""
@@ -301,6 +338,10 @@ def _changed_row(snapshot: Snapshot, id: str, texts: Mapping[str, str]) -> tuple
         raise Rejected(told, {snapshot.key: told})
     # A formula stays the file's own: its cell is left blank here.
     return ", ".join(sorted(texts)), {**{name: cell or "" for name, cell in row.values.items()}, **texts}
+
+
+def _fitted(cells: Sequence[str], count: int) -> list[str]:
+    return [str(cell) for cell in [*cells, *[""] * count][:count]]
 
 
 def _text(name: str, value: Any) -> str:

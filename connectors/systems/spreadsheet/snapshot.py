@@ -40,6 +40,7 @@ class Found:
 
 def content_of(file: BinaryIO) -> str:
     """What tells one content of a file from another."""
+    file.seek(0)
     digest = hashlib.sha256()
     while block := file.read(BLOCK):
         digest.update(block)
@@ -57,7 +58,7 @@ class Snapshot:
     def __init__(self, content: str, rows: Iterator[Row], name: str, key: str) -> None:
         self.content, self.is_flawed = content, False
         header = next((row for row in rows if any(row.cells)), Row(1, 1, []))
-        self.columns = _columns(header.cells, name)
+        self.columns = columns_of(header.cells, name)
         self._key = _place_of(key, self.columns, name)
         # Threads take turns: whoever uses it holds a lock.
         self._database = sqlite3.connect(PRIVATE, check_same_thread=False)
@@ -175,7 +176,7 @@ def where(number: int, line: int) -> str:
     return f"Row {number:,}" if number == line else f"Row {number:,} (line {line:,} in a text editor)"
 
 
-def _columns(cells: Sequence[str], name: str) -> list[str]:
+def columns_of(cells: Sequence[str], name: str) -> list[str]:
     """What the first row calls the columns; "" where it doesn't, in the middle."""
     columns = [" ".join(cell.split()) for cell in cells]
     while columns and not columns[-1]:

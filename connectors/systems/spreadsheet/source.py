@@ -69,13 +69,20 @@ def opened(stamp: Stamp) -> Iterator[BinaryIO]:
         raise file_trouble(error, name_of(stamp.path)) from None
 
 
-def rows_of(file: BinaryIO, name: str, encoding: str = "") -> Generator[Row, None, None]:
-    """The rows of an open file, one after the other. encoding: "" to find out."""
+def letters_of(file: BinaryIO) -> str:
+    """How the letters of an open file are written, as far as it can be told; "" where the file says so itself."""
+    try:
+        return "" if is_archive(file) else encoding_of(file)
+    except UnreadableTable:
+        return ""
+
+
+def rows_of(file: BinaryIO, name: str, encoding: str) -> Generator[Row, None, None]:
+    """The rows of an open file, one after the other."""
     try:
         if is_archive(file):
             yield from archived(file, LIMITS)
             return
-        encoding = encoding or encoding_of(file)
         file.seek(0)
         text = io.TextIOWrapper(file, encoding=encoding, newline="")
         try:
