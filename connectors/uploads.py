@@ -36,7 +36,7 @@ def folder_of(connection: Connection) -> str:
     return f"uploads/connection-{connection.pk}"
 
 
-def receive(connection: Connection, file: UploadedFile | None) -> None:
+def receive(connection: Connection, file: UploadedFile[bytes] | None) -> None:
     """Keeps a file to be looked at, instead of the one before. Raises NeedsAttention, with nothing kept."""
     kind = _kind(connection)
     ending = Path(file.name or "").suffix.lower() if file else ""

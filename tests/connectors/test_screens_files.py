@@ -114,7 +114,7 @@ def test_what_was_written_can_be_downloaded_and_nothing_else(
     system.close()
     (written,) = uploads.written(connection)
     answer = somebody.get(at("written_file", connection, written.name))
-    assert b"Zoe" in b"".join(answer)  # type: ignore[arg-type]
+    assert b"Zoe" in b"".join(answer)
     assert somebody.get(at("written_file", connection, "people.csv")).status_code == 404
 
 

@@ -144,7 +144,7 @@ class Spreadsheet(Connector):
 
     def check(self) -> Identity:
         stamp, snapshot = self._now()
-        notes = (f"The file read now is {stamp.path.name}, with {len(snapshot.columns):,} columns.",)
+        notes: tuple[str, ...] = (f"The file read now is {stamp.path.name}, with {len(snapshot.columns):,} columns.",)
         if self._letters:
             notes += (f"Its letters are written in {ENCODINGS.get(self._letters, self._letters)}.",)
         place = place_of(self.settings["path"])

@@ -128,7 +128,7 @@ class Reader:
             return connection.execute(statement).all()
 
     def _read_alone(self, outline: Row[Any]) -> Read:
-        key, *changed = outline
+        key, *changed = tuple[Any, ...](outline)
         try:
             (row,) = self._run(self._select.where(self._key == key))
             return self._read(row)
