@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 
-from connectors.tables.archives import archived, is_archive
 from connectors.cells import escape, unescape
+from connectors.tables.archives import archived, is_archive
 from connectors.tables.rows import BROKEN, Formula, Limits, Row, TooLarge, UnreadableTable
 from connectors.tables.separated import separated
 

@@ -19,6 +19,7 @@ from unittest.mock import patch
 import pytest
 from openpyxl import Workbook
 
+from connectors.cells import unescape
 from connectors.models import setting_defaults
 from connectors.records import (
     ConnectorError,
@@ -33,7 +34,6 @@ from connectors.records import (
     Write,
 )
 from connectors.systems.spreadsheet import Spreadsheet
-from connectors.tables.cells import unescape
 from tests.connectors.contract import Bench, ConnectorContract, error_of_write
 from tests.mappings.test_sheet_files import ods, ods_cell, ods_row
 
@@ -235,11 +235,9 @@ def test_an_excel_workbook_comes_as_text(folder: Path) -> None:
 
 
 def test_an_ods_file_with_rows_that_stand_for_several(folder: Path) -> None:
-    cell = lambda text: ods_cell(f"<text:p>{text}</text:p>")  # noqa: E731
+    head, name, one, ann, two = (ods_cell(f"<text:p>{text}</text:p>") for text in ("Id", "Name", "1", "Ann", "2"))
     blank = ods_row(ods_cell(), times=3)
-    data = ods(
-        ods_row(cell("Id"), cell("Name")) + ods_row(cell("1"), cell("Ann")) + blank + ods_row(cell("2"), times=2)
-    )
+    data = ods(ods_row(head, name) + ods_row(one, ann) + blank + ods_row(two, times=2))
     (folder / "people.ods").write_bytes(data)
     with opened("people.ods") as system:
         found = by_id(system)
@@ -247,6 +245,7 @@ def test_an_ods_file_with_rows_that_stand_for_several(folder: Path) -> None:
     assert found["2"].problem == "“Id” says the same in rows 6 and 7. Leave one row of each."
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_rows_leave_memory_flat(folder: Path) -> None:
     with (folder / "people.csv").open("w", encoding="utf-8") as file:
         file.write("Id,First name,Last name,E-mail\n")

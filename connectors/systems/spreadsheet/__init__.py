@@ -17,27 +17,23 @@ from django import forms
 
 from connectors.base import Connector, ConnectorSettings, FileLook
 from connectors.folder import file_trouble, inside, name_of, usable_path
-from connectors.http import refuse_unsayable
 from connectors.records import (
     ConnectorError,
-    Duplicate,
     Field,
-    Gone,
     Identity,
     NeedsAttention,
     ObjectType,
     Outcome,
     Page,
     Record,
-    Rejected,
     Temporary,
     Unknown,
-    Values,
     Write,
 )
+from connectors.systems.spreadsheet.asked import row_or_error
 from connectors.systems.spreadsheet.snapshot import Found, Snapshot, columns_of, content_of, key_of
 from connectors.systems.spreadsheet.source import KINDS, Stamp, find, letters_of, opened, place_of, rows_of, stamp_of
-from connectors.systems.spreadsheet.written import NEW, ChangesFile, is_written_here, rows_written, written_for
+from connectors.systems.spreadsheet.written import ChangesFile, is_written_here, rows_written, written_for
 from connectors.tables.rows import Row
 
 ROWS = "rows"
@@ -261,7 +257,7 @@ class Spreadsheet(Connector):
     def _judged(self, snapshot: Snapshot, writes: Sequence[Write]) -> list[tuple[str, dict[str, str]] | ConnectorError]:
         """For each write what changes and how its row should read, or why it is refused."""
         new: set[str] = set()
-        return [_row_or_error(snapshot, write, new) for write in writes]
+        return [row_or_error(snapshot, write, new) for write in writes]
 
     def _add(self, stamp: Stamp, snapshot: Snapshot, rows: list[tuple[str, dict[str, str]]]) -> Temporary | None:
         """Writes the rows down; what kept us from it, or None."""
@@ -302,53 +298,5 @@ def _record(row: Found, fields: Sequence[str]) -> Record:
     return Record(row.id, {name: cell for name, cell in row.values.items() if cell is not None})
 
 
-def _row_or_error(snapshot: Snapshot, write: Write, new: set[str]) -> tuple[str, dict[str, str]] | ConnectorError:
-    try:
-        return _row_of(snapshot, write, new)
-    except ConnectorError as error:
-        return error
-
-
-def _row_of(snapshot: Snapshot, write: Write, new: set[str]) -> tuple[str, dict[str, str]]:
-    values: Values = {**write.values, **dict([write.key] if write.key else [])}
-    refuse_unsayable(values)
-    texts = {name: _text(name, value) for name, value in values.items()}
-    if unknown := sorted(set(texts) - set(snapshot.columns)):
-        raise Rejected(f"The file has no column “{unknown[0]}”.", dict.fromkeys(unknown, "There is no such column."))
-    if write.id is not None:
-        return _changed_row(snapshot, write.id, texts)
-    id = key_of(texts.get(snapshot.key, ""))
-    if not id:
-        told = f"A new row needs a value in “{snapshot.key}”. Make a field pair for it."
-        raise Rejected(told, {snapshot.key: told})
-    if id in new or next(snapshot.by_id([id]), None):
-        raise Duplicate(f"There is a row with this “{snapshot.key}” already.", [id])
-    new.add(id)
-    return NEW, {name: texts.get(name, "") for name in snapshot.columns if name}
-
-
-def _changed_row(snapshot: Snapshot, id: str, texts: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    row = next(snapshot.by_id([id]), None)
-    if row is None:
-        raise Gone("The file has no row for this person any more.")
-    if row.problem:
-        raise Rejected(f"{row.problem} Until then nothing is written for it.")
-    if key_of(texts.get(snapshot.key, id)) != id:
-        told = f"“{snapshot.key}” tells whose row it is, so it is never changed."
-        raise Rejected(told, {snapshot.key: told})
-    # A formula stays the file's own: its cell is left blank here.
-    return ", ".join(sorted(texts)), {**{name: cell or "" for name, cell in row.values.items()}, **texts}
-
-
 def _fitted(cells: Sequence[str], count: int) -> list[str]:
     return [str(cell) for cell in [*cells, *[""] * count][:count]]
-
-
-def _text(name: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | dict) or "\0" in str(value):
-        raise Rejected(f"“{name}” holds something that no cell can hold.", {name: "No cell can hold this."})
-    return str(value)

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from connectors.cells import escape, unescape
 from connectors.folder import create_private
-from connectors.tables.cells import escape, unescape
 
 WRITTEN = re.compile(r"-changes-\d{8}-\d{6}-\d{6}-[0-9a-f]{12}\.csv$")
 CHANGE = "AlumniSync: what changes"
