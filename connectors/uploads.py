@@ -40,12 +40,12 @@ def receive(connection: Connection, file: UploadedFile[bytes] | None) -> None:
     """Keeps a file to be looked at, instead of the one before. Raises NeedsAttention, with nothing kept."""
     kind = _kind(connection)
     ending = Path(file.name or "").suffix.lower() if file else ""
+    if not takes_files(connection):
+        raise NeedsAttention("This connection takes no uploaded files. Nothing was kept.")
     if file is None:
         raise NeedsAttention(NO_FILE)
     if ending not in kind.file_kinds:
         raise NeedsAttention(f"A file of this kind is not read. Its name must end in {', '.join(kind.file_kinds)}.")
-    if not takes_files(connection):
-        raise NeedsAttention("This connection reads its file from a folder, as its settings say. Nothing was kept.")
     if not file.size or file.size > LARGEST:
         raise NeedsAttention(f"The file is empty, or larger than {LARGEST // 1_000_000} MB. Nothing was kept of it.")
     discard(connection)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, reverse
@@ -63,7 +61,8 @@ class FileScreens(ScreenAdmin):
         connection = self._with_files(request, pk)
         path = next((path for path in uploads.written(connection) if path.name == name), None)
         if path is None:
-            raise Http404
+            tell(request, "There is no such file any more.", wrong=True)
+            return redirect("admin:connectors_connection_files", pk)
         return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
 
     def _files_page(self, request: HttpRequest, connection: Connection) -> HttpResponseBase:
@@ -87,10 +86,9 @@ class FileScreens(ScreenAdmin):
         )
 
     def _with_files(self, request: HttpRequest, pk: int) -> Connection:
-        """A connection whose system reads files."""
+        """A connection to a system that this installation has."""
         connection: Connection = get_object_or_404(self.get_queryset(request), pk=pk)
-        kind: Any = connectors().get(connection.system)
-        if kind is None or not kind.file_kinds:
+        if connection.system not in connectors():
             raise Http404
         return connection
 

@@ -99,7 +99,7 @@ def test_nothing_is_used_without_a_key_or_without_a_file(somebody: Client, conne
 def test_a_connection_to_a_folder_takes_no_uploads(somebody: Client, connection: Connection) -> None:
     Connection.objects.update(settings={"path": "crm/people.csv", "key": "Id"})
     assert 'type="file"' not in somebody.get(at("files", connection)).content.decode()
-    assert "folder on the server" in upload(somebody, connection)
+    assert "takes no uploaded files" in upload(somebody, connection)
     assert uploads.look(connection) is None
 
 
@@ -115,9 +115,11 @@ def test_what_was_written_can_be_downloaded_and_nothing_else(
     (written,) = uploads.written(connection)
     answer = somebody.get(at("written_file", connection, written.name))
     assert b"Zoe" in b"".join(answer)
-    assert somebody.get(at("written_file", connection, "people.csv")).status_code == 404
+    assert somebody.get(at("written_file", connection, "people.csv")).status_code == 302
 
 
-def test_only_systems_with_files_have_the_page(somebody: Client) -> None:
+def test_other_systems_take_no_files(somebody: Client) -> None:
     other = Connection.objects.create(name="Other", system="memory")
-    assert somebody.get(at("files", other)).status_code == 404
+    assert 'type="file"' not in somebody.get(at("files", other)).content.decode()
+    assert "takes no uploaded files" in upload(somebody, other)
+    assert at("files", other) not in somebody.get(at("change", other)).content.decode()
