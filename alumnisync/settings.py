@@ -177,3 +177,5 @@ ALUMNISYNC_ENCRYPTION_KEYS = env.list("ALUMNISYNC_ENCRYPTION_KEYS", default=[])
 ALLOW_PRIVATE_ADDRESSES = env.bool("ALLOW_PRIVATE_ADDRESSES", default=False)
 # Whether the `memory` system, which exists for tests, may be used.
 ALLOW_MEMORY_SYSTEM = env.bool("ALLOW_MEMORY_SYSTEM", default=False)
+# The only folder that connections may read files from, and where files uploaded in the browser are kept.
+FILES_FOLDER = Path(env.str("FILES_FOLDER", default=str(BASE_DIR / "var" / "files")))

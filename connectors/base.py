@@ -6,6 +6,8 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
@@ -105,6 +107,15 @@ class _Settings(dict[str, Any]):
         return f"<settings {', '.join(self)}>"
 
 
+@dataclass(frozen=True)
+class FileLook:
+    """The beginning of a file that somebody uploaded: its columns, a few rows, and which column is the key so far."""
+
+    columns: list[str]
+    rows: list[list[str]] = field(repr=False)
+    key: str = ""
+
+
 class Connector(ABC):
     """One kind of system. A new one is one subclass in one file under `connectors/systems/`.
 
@@ -122,6 +133,8 @@ class Connector(ABC):
     """What to ask the system's administrator or vendor for, before the settings can be filled in."""
     renewal: ClassVar[str] = ""
     """What the button says that exchanges the key for a new one (`renew`); "" where the system can't."""
+    file_kinds: ClassVar[tuple[str, ...]] = ()
+    """How the names of files end that can be uploaded for it in the browser; empty: it reads no files."""
     Settings: ClassVar[type[ConnectorSettings]] = ConnectorSettings
     batch_size: ClassVar[int] = 1
     """How many writes one call takes."""
@@ -144,6 +157,26 @@ class Connector(ABC):
         settings: the connection's, without its secrets
         """
         return ""
+
+    @classmethod
+    def look_into(cls, path: Path, settings: Mapping[str, Any]) -> FileLook:
+        """The beginning of a file of `file_kinds`. Raises NeedsAttention where it can't be read."""
+        raise NeedsAttention(f"{cls.label} reads no files.")
+
+    @classmethod
+    def with_file(cls, settings: Mapping[str, Any], folder: str, column: str) -> dict[str, Any]:
+        """The settings that read the one file in a folder, with this column as its key."""
+        raise NeedsAttention(f"{cls.label} reads no files.")
+
+    @classmethod
+    def reads_from(cls, settings: Mapping[str, Any]) -> str:
+        """Which path in the folder for files it reads by these settings; "" where none."""
+        return ""
+
+    @classmethod
+    def files_written(cls, settings: Mapping[str, Any]) -> list[Path]:
+        """The files that it wrote for people to take in, the newest first."""
+        return []
 
     @property
     def may_look(self) -> bool:

@@ -16,6 +16,7 @@ for name, value in {
     "DEBUG": "",
     "DEFAULT_FROM_EMAIL": "",
     "EMAIL_URL": "",
+    "FILES_FOLDER": "",
     "TIME_ZONE": "",
 }.items():
     os.environ.setdefault(name, value)

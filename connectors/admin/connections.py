@@ -14,7 +14,8 @@ from django.urls import URLPattern, reverse
 from django.utils.text import capfirst, slugify
 from django.views.decorators.debug import sensitive_post_parameters
 
-from connectors.admin.pages import ScreenAdmin, shows_form, tell
+from connectors.admin.files import FileScreens
+from connectors.admin.pages import shows_form, tell
 from connectors.base import Connector
 from connectors.checking import Checked, check, describe_type, standing, verify
 from connectors.described import restore
@@ -41,7 +42,7 @@ MOST_NAMED = 12
 
 
 @admin.register(Connection)
-class ConnectionAdmin(ScreenAdmin):
+class ConnectionAdmin(FileScreens):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         # Not even read: a page never needs a secret, nor the key to decrypt it.
         connections: QuerySet[Connection] = super().get_queryset(request)
@@ -61,6 +62,7 @@ class ConnectionAdmin(ScreenAdmin):
             # By POST, since it asks the system anew each time; whom it shows, not everybody may see.
             self.does("<int:pk>/look/", self.look_at, "look", VIEW, SEES_PEOPLE),
             self.looks("<int:pk>/kinds/<path:name>/", self.see_type, "object_type"),
+            *self.file_screens(),
         ]
 
     def see_all(self, request: HttpRequest) -> HttpResponseBase:
@@ -250,6 +252,7 @@ def _summary(connection: Connection) -> dict[str, Any]:
         "connection": connection,
         "system": kind.label if kind else connection.system,
         "is_known": kind is not None,
+        "has_files": kind is not None and bool(kind.file_kinds),
         "organisation": known.get("label") or known.get("organisation", ""),
         "id": known.get("organisation", ""),
         "environment": ENVIRONMENTS.get(known.get("environment", "")),

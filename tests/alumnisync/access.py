@@ -74,6 +74,10 @@ OWN: dict[str, Access] = {
     "connectors_connection_renew": button(OPERATORS),
     "connectors_connection_describe": button(OPERATORS),
     "connectors_connection_object_type": READS,
+    "connectors_connection_files": form(OPERATORS),
+    "connectors_connection_use_file": button(OPERATORS),
+    "connectors_connection_discard_file": button(OPERATORS),
+    "connectors_connection_written_file": Access(looks=_who(OPERATORS)),
     "connectors_connection_look": FINDS,
     # What waits for a decision.
     **{

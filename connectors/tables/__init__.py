@@ -1,0 +1,1 @@
+"""Tables in files, whoever made them: CSV and its kin, Excel workbooks, OpenDocument spreadsheets → rows of texts."""
