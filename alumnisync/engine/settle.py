@@ -47,10 +47,20 @@ def move_bases(ctx: Context) -> None:
                     link.bases = {**link.bases, **change.settles}
                     link.state = Link.State.ACTIVE
             bulk.update(links.values(), ["bases", "state"])
+            _let_members_come_and_go(change.link_id for change in changes)
             unit_of = ctx.planner.unit_of
             close_decided({(change.link_id or 0, unit_of(pair)) for change in changes for pair in change.settles})
             ChangeRecord.objects.filter(pk__in=ids).update(state=State.DONE, finished_at=timezone.now())
         ctx.beat()
+
+
+def _let_members_come_and_go(links: Iterable[int | None]) -> None:
+    """Whose values count from now on, where a person has several records on a side."""
+    moving = Member.objects.filter(link__in=[pk for pk in links if pk], state__in=Member.PENDING)
+    if states := dict(moving.values_list("pk", "state")):
+        leaving = [pk for pk, state in states.items() if state == Member.State.LEAVING]
+        Member.objects.filter(pk__in=leaving).update(state=Member.State.LEFT)
+        Member.objects.filter(pk__in=states.keys() - set(leaving)).update(state=Member.State.PRESENT)
 
 
 def settle(ctx: Context, end: End, deliveries: Sequence[Delivery]) -> None:
