@@ -12,6 +12,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from alumnisync import review
+from alumnisync.engine.identity import MERGED
 from alumnisync.inbox.lines import records_of
 from alumnisync.inbox.outlook import Outlook, planner_of
 from alumnisync.inbox.wanted import Asked, AskedModel, Wanted
@@ -163,6 +164,9 @@ def linkable(match: Match, record: RemoteRecord, taken: Iterable[int]) -> str:
 
 def taken_of(match: Match) -> set[int]:
     """Which of a possible match's records are linked already."""
+    if match.rule == MERGED:
+        # Of these all are, and that is what is asked.
+        return set()
     ids = [match.record_id, *(one.pk for one in match.candidates.all())]
     linked = Member.objects.filter(sync=match.sync_id, record__in=ids, link__state=Link.State.ACTIVE)
     return set(linked.order_by().values_list("record_id", flat=True))

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from alumnisync.engine.context import Context
 from alumnisync.engine.identity import BY_PERSON
+from alumnisync.engine.mergers import frozen
 from alumnisync.engine.newcomers import Newcomers
 from alumnisync.engine.plan import FROZEN, Held, Person
 from alumnisync.engine.presence import Presence, presence_of, sides_of
@@ -51,6 +52,7 @@ class Chunk:
         self.tries = Tries(ctx.run, ids, (one.record_id for members in self.members.values() for one in members))
         self.newcomers = Newcomers(ctx, self.sheet, self.questions, self.tries)
         old = ChangeRecord.objects.filter(link_id__in=ids)
+        self.waiting = frozen(ctx.sync, ids)
         self.under_way = set(old.filter(state=State.SENDING).values_list("link_id", flat=True))
         over = old.filter(state__in=ChangeRecord.UNFINISHED).exclude(link_id__in=self.under_way)
         over.update(state=State.CLOSED, finished_at=timezone.now())
@@ -66,8 +68,8 @@ class Chunk:
     def _plan_person(self, link: Link, members: Sequence[Member]) -> bool:
         """False: the proposed link is over."""
         by_side = sides_of(members)
-        if link.pk in self.under_way:
-            # What became of its write is not known yet: nothing is planned until it is.
+        if link.pk in self.under_way | self.waiting:
+            # What became of its write, or whose record it is, is not known yet: nothing is planned until it is.
             self.questions.keep_all(link.pk)
         elif len(by_side) == len(SIDES):
             self._plan_pair(link, by_side)
@@ -159,21 +161,26 @@ class Chunk:
     def _stamp(self, link: Link, side: Side, sides: Sides) -> None:
         """Write the other side's id into one record, where none has it; another id is never written over."""
         here, other, planner = sides[side], sides[side.other], self.ctx.planner
-        blank, astray = [], []
-        for record in here.there.values():
+        blank: dict[int, FieldWrite] = {}
+        astray, has_it = [], False
+        for record in (one.record for one in here.members):
             held = Held(record.values)
             if stamp := planner.stamp(side, held, other.newest.remote_id):
-                blank.append((record, stamp))
+                blank[record.pk] = stamp
             elif all(planner.names_another(side, held, id) for id in other.ids):
                 astray.append(record)
-        if blank and len(blank) + len(astray) == len(here.there):
-            record, stamp = next((one for one in blank if one[0] == here.newest), blank[0])
-            retry = self.tries.retry(link.pk, side, "", [stamp])
-            fields = self.sheet.write(ChangeRecord.Kind.STAMP, link, side, record, other.newest, retry)
-            fields.append(field_change(stamp, ""))
+            else:
+                # One that has left counts: its going is no reason to write.
+                has_it = True
+        if not has_it and (open_ones := blank.keys() & here.there.keys()):
+            pk = here.newest.pk if here.newest.pk in open_ones else min(open_ones)
+            retry = self.tries.retry(link.pk, side, "", [blank[pk]])
+            fields = self.sheet.write(ChangeRecord.Kind.STAMP, link, side, here.there[pk], other.newest, retry)
+            fields.append(field_change(blank[pk], ""))
         for record in astray if link.rule != BY_PERSON else ():
-            retry = Retry(reason=NAMES_ANOTHER, waits=True)
-            self.sheet.write(ChangeRecord.Kind.STAMP, link, side, record, other.newest, retry)
+            if record.pk in here.there:
+                retry = Retry(reason=NAMES_ANOTHER, waits=True)
+                self.sheet.write(ChangeRecord.Kind.STAMP, link, side, record, other.newest, retry)
 
     def _ask(self, link: Link, sides: Sides, unit: str, outcome: Outcome) -> None:
         common: dict[str, Any] = {

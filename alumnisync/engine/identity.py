@@ -14,12 +14,14 @@ from alumnisync.engine.bodies import Bodies, Candidate, Standing, gather, root
 from alumnisync.engine.keys import IdentityRule
 from mappings.rules import Side
 
-__all__ = ["BY_PERSON", "Candidate", "Decision", "Knot", "Pairing", "Standing", "crowd", "decide"]
+__all__ = ["BY_PERSON", "MERGED", "Candidate", "Decision", "Knot", "Pairing", "Standing", "crowd", "decide"]
 
 CROWD = 5
 """A key held by more records of a side than this says nothing about who they are."""
 THRONG = 50
 """The same where a person may have several records: more than anybody has, as a placeholder is."""
+MERGED = "merged there"
+"""The rule of a question about two linked people whose records their system merged."""
 BY_PERSON = "person"
 """The rule of a link that a person decided."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from alumnisync.engine.identity import CROWD, THRONG, Decision, Knot, decide
+from alumnisync.engine.identity import CROWD, MERGED, THRONG, Decision, Knot, decide
 from alumnisync.engine.key_index import CHUNK, changed, index
 from alumnisync.engine.keys import IdentityRule, Reader, identity_rules
 from alumnisync.engine.neighbours import Neighbourhood, Question, gather
@@ -259,7 +259,8 @@ def _close_answered(sync: Sync) -> None:
     """Whoever was linked meanwhile is no question any more."""
     linked = Member.objects.filter(sync=sync, link__state=Link.State.ACTIVE, record=OuterRef("record"))
     linked = linked.exclude(state=Member.State.JOINING)
-    Match.objects.filter(Exists(linked), sync=sync, state=Match.State.OPEN).update(state=Match.State.CLOSED)
+    asked = Match.objects.filter(Exists(linked), sync=sync, state=Match.State.OPEN).exclude(rule=MERGED)
+    asked.update(state=Match.State.CLOSED)
 
 
 def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from django.db.models import Count, Model, Q, QuerySet
 
-from alumnisync.engine.identity import CROWD, Candidate, Standing, crowd
+from alumnisync.engine.identity import CROWD, MERGED, Candidate, Standing, crowd
 from alumnisync.models import Link, Match, MatchKey, Member
 from connectors.models import RemoteRecord
 from mappings.models import Sync
@@ -225,6 +225,7 @@ def _questions(sync: Sync, ids: list[int]) -> list[Question]:
     matches = (
         Match.objects.filter(sync=sync)
         .filter(~Q(state=Match.State.CLOSED) | Q(choice="never"))
+        .exclude(rule=MERGED)
         .select_related("record")
         .defer("record__values", "record__field_times")
     )

@@ -39,6 +39,23 @@ def propose(
     )
 
 
+def withdraw(run: SyncRun, proposals: Iterable[int], taken: Set[int]) -> None:
+    """Drop proposed links. taken: who of them is somebody else now."""
+    links = list(proposals)
+    _release(run, Member.objects.filter(link__in=links), taken)
+    Link.objects.filter(pk__in=links).delete()
+
+
+def _release(run: SyncRun, members: Iterable[Member], taken: Set[int]) -> None:
+    """Who was proposed and is nobody now leaves a trace, or planning would never see them again."""
+    closed = Match.State.CLOSED
+    bulk.insert(
+        Match(run=run, sync=run.sync, side=one.side, record_id=one.record_id, state=closed, reason=WITHDRAWN)
+        for one in members
+        if one.record_id not in taken
+    )
+
+
 @dataclass
 class _Proposing:
     """sides: record → its side."""
@@ -89,30 +106,14 @@ class _Proposing:
         # A proposal of one record belongs to a planned create: it goes once the record is anything else.
         stale = [link.pk for link, members in others.items() if members & (taken if len(members) == 1 else fresh)]
         if stale:
-            self._release(Member.objects.filter(link__in=stale), taken)
-            Link.objects.filter(pk__in=stale).delete()
-
-    def _release(self, members: Iterable[Member], taken: Set[int]) -> None:
-        """Who was proposed and is nobody now leaves a trace, or planning would never see them again."""
-        bulk.insert(
-            Match(
-                run=self.run,
-                sync=self.run.sync,
-                side=one.side,
-                record_id=one.record_id,
-                state=Match.State.CLOSED,
-                reason=WITHDRAWN,
-            )
-            for one in members
-            if one.record_id not in taken
-        )
+            withdraw(self.run, stale, taken)
 
     def _join(self, taken: Set[int], fresh: Set[int]) -> None:
         """Records that join a link do so when the plan is carried out."""
         joins, before = dict(self.decision.joins), self.found.joining
         over = [one for pk, one in before.items() if pk in fresh and joins.get(pk) != one.link_id]
         if over:
-            self._release(over, taken)
+            _release(self.run, over, taken)
             Member.objects.filter(pk__in=[one.pk for one in over]).delete()
         new = {pk: link for pk, link in joins.items() if pk not in before or before[pk].link_id != link}
         self._add(new, Member.State.JOINING)
@@ -121,7 +122,7 @@ class _Proposing:
         out = [(link.pk, pk) for link, records in kept.items() for pk in self.found.proposals[link] - records]
         if out:
             rows = Member.objects.filter(link__in=[link for link, _ in out], record__in=[pk for _, pk in out])
-            self._release(rows, taken)
+            _release(self.run, rows, taken)
             rows.delete()
         self._add({pk: link.pk for link, records in kept.items() for pk in records - self.found.proposals[link]})
 
