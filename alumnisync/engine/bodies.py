@@ -14,6 +14,16 @@ from itertools import combinations
 from alumnisync.engine.keys import IdentityRule
 from mappings.rules import Side
 
+CROWD = 5
+"""A key held by more records of a side than this says nothing about who they are."""
+THRONG = 50
+"""The same where a person may have several records: more than anybody has, as a placeholder is."""
+
+
+def crowd(side: Side, several: Set[Side]) -> int:
+    """How many records of a side may hold a key that still tells who they are."""
+    return THRONG if side in several else CROWD
+
 
 class Standing(StrEnum):
     """What may become of a record: linked; only linked by an id, since a person said it is new; nothing.

@@ -10,18 +10,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
 
-from alumnisync.engine.bodies import Bodies, Candidate, Standing, gather, root
+from alumnisync.engine.bodies import Bodies, Candidate, Standing, crowd, gather, root
 from alumnisync.engine.keys import IdentityRule
 from mappings.rules import Side
 
-__all__ = ["BY_PERSON", "MERGED", "Candidate", "Decision", "Knot", "Pairing", "Standing", "crowd", "decide"]
-
-CROWD = 5
-"""A key held by more records of a side than this says nothing about who they are."""
-THRONG = 50
-"""The same where a person may have several records: more than anybody has, as a placeholder is."""
 MERGED = "merged there"
 """The rule of a question about two linked people whose records their system merged."""
+DUPLICATE = "taken for somebody there"
+"""The rule of a question about a create that the system refused as a duplicate."""
 BY_PERSON = "person"
 """The rule of a link that a person decided."""
 
@@ -65,11 +61,6 @@ class Decision:
     ignored: frozenset[tuple[str, bytes]]
     joins: tuple[tuple[int, int], ...] = ()
     alone: tuple[frozenset[int], ...] = ()
-
-
-def crowd(side: Side, several: Set[Side]) -> int:
-    """How many records of a side may hold a key that still tells who they are."""
-    return THRONG if side in several else CROWD
 
 
 def decide(

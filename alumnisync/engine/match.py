@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from alumnisync.engine.identity import CROWD, MERGED, THRONG, Decision, Knot, decide
+from alumnisync.engine.bodies import CROWD, THRONG
+from alumnisync.engine.identity import MERGED, Decision, Knot, decide
 from alumnisync.engine.key_index import CHUNK, changed, index
 from alumnisync.engine.keys import IdentityRule, Reader, identity_rules
 from alumnisync.engine.neighbours import Neighbourhood, Question, gather
@@ -152,7 +153,7 @@ class _Matching:
         opened = {pk for pk, one in rows.items() if one.row.state == Match.State.OPEN}
         asked = {_spokesman(knot.waiting, opened, start): knot for knot in knots}
         kept = asked.keys() & opened
-        over = (asked.keys() & rows.keys() | opened & fresh) - kept
+        over = (asked.keys() & rows.keys() | {pk for pk in opened & fresh if not rows[pk].holds_create()}) - kept
         _close([rows[pk].row.pk for pk in over] + [one.row.pk for one in found.lapsed()])
         _reword([(rows[pk], asked[pk]) for pk in sorted(kept)])
         sides = {pk: self.sides[found.records[pk].cursor_id] for pk in asked}

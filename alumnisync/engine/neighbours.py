@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from django.db.models import Count, Model, Q, QuerySet
 
-from alumnisync.engine.identity import CROWD, MERGED, Candidate, Standing, crowd
+from alumnisync.engine.bodies import CROWD, Candidate, Standing, crowd
+from alumnisync.engine.identity import DUPLICATE, MERGED
 from alumnisync.models import Link, Match, MatchKey, Member
 from connectors.models import RemoteRecord
 from mappings.models import Sync
@@ -39,6 +40,11 @@ class Question:
     def chosen(self) -> frozenset[int]:
         """Those whom the decision speaks of besides the record."""
         return frozenset((self.row.chosen_id,)) if self.row.chosen_id else self.shown - {self.row.record_id}
+
+    def holds_create(self) -> bool:
+        """The system takes this record for somebody it has: until it changes or a person decides, it isn't created."""
+        is_open = self.row.state == Match.State.OPEN and self.row.rule == DUPLICATE
+        return is_open and self.row.record.landed_at <= self.row.created_at
 
     def stands(self, *choices: str) -> bool:
         return self.row.state == Match.State.DECIDED and self.row.choice in choices
@@ -145,11 +151,21 @@ def gather(sync: Sync, ids: Iterable[int], several: Set[Side] = frozenset()) -> 
 
     several: sides where a person may have several records.
     """
-    keys, crowded, far = _follow(sync, set(ids), several)
+    keys, crowded, far = _follow(sync, _with_chosen(sync, set(ids)), several)
     found = [*keys]
     linked, joining, proposals = _links(sync, found)
     records = _load(RemoteRecord.objects.defer("field_times"), found)
     return Neighbourhood(keys, crowded, far, records, linked, joining, proposals, _questions(sync, found))
+
+
+def _with_chosen(sync: Sync, ids: set[int]) -> set[int]:
+    """These records and those that a person linked them with, who need not share a key."""
+    decided = Match.objects.filter(sync=sync, state=Match.State.DECIDED, choice="link").exclude(rule=MERGED)
+    found = set(ids)
+    for part in _parts(ids):
+        for pair in decided.filter(Q(record__in=part) | Q(chosen__in=part)).values_list("record", "chosen"):
+            found.update(pk for pk in pair if pk is not None)
+    return found
 
 
 def _follow(

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from alumnisync.engine.context import CHUNK, Context, End, chunks
 from alumnisync.engine.deliver import IS_THERE
+from alumnisync.engine.duplicates import Refused, ask_about
 from alumnisync.engine.landing import fingerprint_of, prune, renumber
 from alumnisync.engine.orders import Delivery, Fate
 from alumnisync.engine.plan import STAMP, lay_over
@@ -95,6 +96,7 @@ class _Batch:
         self.aside: list[tuple[ChangeRecord, list[FieldChange]]] = []
         self.joined: list[tuple[ChangeRecord, RemoteRecord]] = []
         self.decided: list[tuple[int, str]] = []
+        self.duplicates: list[Refused] = []
 
     def _landed(self) -> dict[str, RemoteRecord]:
         """Created records that a poll, of whichever sync, has brought already."""
@@ -115,6 +117,8 @@ class _Batch:
     def store(self) -> None:
         for change_id, delivery in self.deliveries.items():
             self._note(self.changes[change_id], delivery)
+        for change, delivery in ask_about(self.ctx, self.end, self.duplicates):
+            self._set_aside(change, delivery)
         self._store_records()
         self._store_links()
         self._store_changes()
@@ -130,6 +134,8 @@ class _Batch:
             self._note_done(change, delivery)
         elif delivery.fate is Fate.DROPPED:
             change.state = State.DROPPED
+        elif delivery.fate is Fate.DUPLICATE:
+            self.duplicates.append((change, delivery))
         elif delivery.fate is Fate.GONE:
             change.state = State.CLOSED
             if change.record is not None:
@@ -140,7 +146,7 @@ class _Batch:
     def _set_aside(self, change: ChangeRecord, delivery: Delivery) -> None:
         change.state = State.SET_ASIDE
         change.attempts += 1
-        change.next_try_at = next_try(self.now, change.attempts, refused=delivery.fate is Fate.REFUSED)
+        change.next_try_at = next_try(self.now, change.attempts, refused=delivery.fate is not Fate.TEMPORARY)
 
     def _note_done(self, change: ChangeRecord, delivery: Delivery) -> None:
         landed = self.landed.get(delivery.remote_id)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alumnisync.engine.identity import BY_PERSON, CROWD, Candidate, Decision, Pairing, Standing, decide
+from alumnisync.engine.bodies import CROWD, Candidate, Standing
+from alumnisync.engine.identity import BY_PERSON, Decision, Pairing, decide
 from alumnisync.engine.keys import IdentityRule, identity_rules, keys
 from mappings.rules import MatchRule, Rules, Side, SideRules
 
