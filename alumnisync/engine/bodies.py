@@ -57,13 +57,15 @@ class Candidate:
 class Bodies:
     """Everybody, with those of a body as one candidate under the lowest of their ids.
 
-    members  that id → the records it stands for, where it isn't just itself
-    joins    record → the link it joins, since a record of its own side is in it
+    members   that id → the records it stands for, where it isn't just itself
+    joins     record → the link it joins, since a record of its own side is in it
+    doubtful  those who hang together with two people, or with somebody they were told apart from
     """
 
     candidates: list[Candidate] = field(default_factory=list)
     members: dict[int, frozenset[int]] = field(default_factory=dict)
     joins: dict[int, int] = field(default_factory=dict)
+    doubtful: set[int] = field(default_factory=set)
 
     def of(self, id: int) -> frozenset[int]:
         """The records that a candidate stands for."""
@@ -100,6 +102,8 @@ def gather(
         if _is_one(group, refused):
             grouped |= {one.id for one in group}
             _add(bodies, group, ids)
+        else:
+            bodies.doubtful |= {one.id for one in group}
     bodies.candidates += [one for one in candidates if one.id not in grouped]
     return bodies
 

@@ -168,7 +168,7 @@ class _Deciding:
 
     def _judge(self, group: frozenset[int], waiting: frozenset[int], rule: IdentityRule) -> None:
         sides = Counter(self._side(record) for record in group)
-        if self._joinable(group, waiting):
+        if not waiting & self.bodies.doubtful and self._joinable(group, waiting):
             self._join(group, waiting)
             return
         if waiting != group:

@@ -70,14 +70,14 @@ def spoken(units: Units, side: Side, voices: Sequence[Voice]) -> Spoken:
     if len(voices) == 1:
         return Spoken(voices[0].held, voices[0], {})
     heard = {key: _heard(translators, side, voices) for key, translators in units.items()}
-    first = max(voices, key=_age)
+    first = max(voices, key=age)
     of_units = {key: speaking[0].held for key, speaking in heard.items()}
     return Spoken(replace(first.held, of_units=of_units), first, heard)
 
 
 def _heard(translators: Sequence[Translator], side: Side, voices: Sequence[Voice]) -> tuple[Voice, ...]:
     read = {voice.id: _read(translators, side, voice) for voice in voices}
-    ranked = sorted(voices, key=lambda voice: (_said_at(read[voice.id]), _age(voice)), reverse=True)
+    ranked = sorted(voices, key=lambda voice: (_said_at(read[voice.id]), age(voice)), reverse=True)
     loud = LOUD.get(translators[0].pair.kind, MISSING)
     restricting = [voice for voice in ranked if any(one.value == loud for one in read[voice.id])]
     saying = [voice for voice in ranked if any(map(_says, read[voice.id]))]
@@ -123,6 +123,6 @@ def _said_at(readings: Sequence[Reading]) -> datetime:
     return max((one.time for one in readings if one.time is not None), default=LONG_AGO)
 
 
-def _age(voice: Voice) -> tuple[datetime, int, str]:
-    """Later is newer; an id counts as a number would."""
+def age(voice: Voice) -> tuple[datetime, int, str]:
+    """Which of two records is the newer; an id counts as a number would."""
     return voice.created or LONG_AGO, len(voice.remote_id), voice.remote_id

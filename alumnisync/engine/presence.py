@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alumnisync.engine.context import Context
-from alumnisync.engine.members import Spoken, Units, Voice, spoken
+from alumnisync.engine.members import Spoken, Units, Voice, age, spoken
 from alumnisync.engine.plan import Held
 from alumnisync.engine.units import Base
 from alumnisync.models import Member
@@ -116,6 +116,11 @@ def sides_of(members: Iterable[Member]) -> dict[Side, list[Member]]:
 def voice_of(record: RemoteRecord) -> Voice:
     """A record as one of several."""
     return Voice(record.pk, record.remote_id, Held(record.values, record.changed_at()), record.created_there)
+
+
+def newest_first(records: Iterable[RemoteRecord]) -> list[RemoteRecord]:
+    """Records of a person as they are ranked where no field's own time tells."""
+    return sorted(records, key=lambda record: age(voice_of(record)), reverse=True)
 
 
 def _left(one: Member, members: Iterable[Member]) -> bool:

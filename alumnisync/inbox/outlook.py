@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from alumnisync.describing import lengths
-from alumnisync.engine.plan import FROZEN, Held, Person, Planner
+from alumnisync.engine.members import spoken
+from alumnisync.engine.plan import FROZEN, Person, Planner
+from alumnisync.engine.presence import voice_of
 from alumnisync.engine.units import Base, Decision, FieldWrite, Outcome, Verdict
 from alumnisync.inbox.wording import Wording
 from alumnisync.models import Question
@@ -47,7 +49,7 @@ class Outlook:
     question: Question
     word: Wording
     planner: Planner | None
-    records: Mapping[Side, RemoteRecord]
+    records: Mapping[Side, Sequence[RemoteRecord]]
 
     def says(self, choice: str, value: Mapping[str, Any] | None = None) -> list[str]:
         """What a choice does, a sentence for each field it writes."""
@@ -76,7 +78,7 @@ class Outlook:
     def _outcome(self, planner: Planner, choice: str, value: Mapping[str, Any]) -> Outcome:
         shown = {side: self.question.shown.get(side.value, {}) for side in Side}
         decided = {self.question.unit: Decision(choice, shown, value)}
-        return planner.plan(person_of(self.records, self.question.link.bases, decided))[self.question.unit]
+        return planner.plan(person_of(planner, self.records, self.question.link.bases, decided))[self.question.unit]
 
     def _sentences(self, choice: str, outcome: Outcome) -> list[str]:
         if outcome.drift == FROZEN:
@@ -98,10 +100,13 @@ class Outlook:
 
 
 def person_of(
-    records: Mapping[Side, RemoteRecord], bases: Mapping[str, Any], decided: Mapping[str, Decision] | None = None
+    planner: Planner,
+    records: Mapping[Side, Sequence[RemoteRecord]],
+    bases: Mapping[str, Any],
+    decided: Mapping[str, Decision] | None = None,
 ) -> Person:
-    """Two records as the merge wants them."""
-    held = {side: Held(record.values, record.changed_at()) for side, record in records.items()}
+    """The records of somebody as the merge wants them."""
+    held = {side: spoken(planner.units, side, list(map(voice_of, there))).held for side, there in records.items()}
     return Person(held, {pair: Base.load(entry) for pair, entry in bases.items()}, decided or {})
 
 
@@ -116,7 +121,7 @@ def linking_says(word: Wording, planner: Planner | None, left: RemoteRecord, rig
     if planner is None:
         return []
     records = {Side.LEFT: left, Side.RIGHT: right}
-    two = person_of(records, {})
+    two = person_of(planner, {side: [record] for side, record in records.items()}, {})
     said = [one for unit, outcome in planner.plan(two).items() for one in _meeting(word, unit, outcome)]
     for side in Side:
         if stamp := planner.stamp(side, two.held[side], records[side.other].remote_id):

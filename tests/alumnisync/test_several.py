@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
+from alumnisync.deciding import linkable, taken_of
 from alumnisync.models import ChangeRecord, Link, Match, Member
-from alumnisync.review import approve
+from alumnisync.review import approve, settle_match
 from connectors.records import Values
 from tests.alumnisync.test_statements import statements
 from tests.factories import PAIRS, World
@@ -308,3 +311,37 @@ def test_each_record_is_written_by_a_line_of_its_own(office: Office) -> None:
     office.run()
     written = ChangeRecord.objects.filter(kind="update", side=office.many, state="done")
     assert sorted(written.values_list("record__remote_id", flat=True)) == sorted(ids)
+
+
+def test_a_person_may_say_that_somebody_is_another_record_of_who_is_linked(office: Office) -> None:
+    office.put(office.many)
+    office.put(office.many, email="mary@example.org", first="Mary")
+    office.run()
+    office.put(office.many, email=["ada@example.org", "mary@example.org"])
+    office.put(office.one, email="grace@example.org", first="Grace")
+    office.run()
+    (match,) = office.matches()
+    partner = next(one for one in match.candidates.all() if one.cursor == office.cursor(office.one))
+    assert not linkable(match, partner, taken_of(match))
+    settle_match(match, "link", by="pat", record=partner)
+    assert office.run()["matches"] == 0
+    assert Member.objects.get(record=match.record).link == Member.objects.get(record=partner).link
+
+
+def test_the_pages_show_every_record_and_the_values_that_count(office: Office, admin_client: Client) -> None:
+    ids = office.ada(3)
+    office.edit(office.many, ids[0], first="Augusta")
+    office.run()
+    office.edit(office.many, ids[0], first="Adele")
+    office.edit(office.one, office.partner()[0], first="Adelaide")
+    assert office.run()["conflicts"] == 1
+    (conflict,) = office.conflicts()
+    assert conflict.shown[office.many] == {"first|first": "Adele"}
+    page = admin_client.get(reverse("admin:alumnisync_conflict_change", args=[conflict.pk])).content.decode()
+    assert "Adele" in page
+    assert page.count("also recorded as") == 2
+    assert all(id in page for id in ids)
+    assert "becomes “Adele”, now “Adelaide”" in page
+    change = ChangeRecord.objects.filter(kind="create").get()
+    page = admin_client.get(reverse("admin:alumnisync_changerecord_change", args=[change.pk])).content.decode()
+    assert page.count("also recorded as") == 2
