@@ -30,7 +30,7 @@ def ask_about(ctx: Context, end: End, refused: Sequence[Refused]) -> list[Refuse
     for change, _ in asked.values():
         change.state = ChangeRecord.State.CLOSED
     _ask(ctx, end, list(asked.values()))
-    links = [change.link_id for change, _ in asked.values()]
+    links = [change.link_id for change, _ in asked.values() if change.link_id]
     Link.objects.filter(pk__in=links, state=Link.State.PROPOSED).delete()
     for change, _ in asked.values():
         change.link = None
@@ -56,7 +56,7 @@ def _ask(ctx: Context, end: End, refused: Sequence[Refused]) -> None:
             run=ctx.run,
             sync=ctx.sync,
             side=end.side.other,
-            record_id=change.source_id,
+            record=change.source,
             rule=DUPLICATE,
             reason=delivery.reason,
         )

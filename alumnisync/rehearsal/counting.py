@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from alumnisync.describing import field_of
-from alumnisync.engine.identity import Candidate, Decision, Standing, decide
+from alumnisync.engine.bodies import Candidate, Standing
+from alumnisync.engine.identity import Decision, decide
 from alumnisync.engine.keys import IdentityRule, identity_rules, keys
 from alumnisync.engine.opening import match_reader
 from alumnisync.models import Link, Match, Member, SyncRun

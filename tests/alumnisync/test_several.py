@@ -30,9 +30,12 @@ class Office(World):
 
     def __init__(self, many: str, *, both: bool = False, pairs: Any = (*PAIRS, CONSENT, *HOME), **options: Any) -> None:
         self.many, self.one = many, {"left": "right", "right": "left"}[many]
-        words = {self.many: {"several": True}, self.one: {"create": "automatic", "several": both}}
-        sides = {side: {**words[side], **options.pop(side, {})} for side in words}
-        kinds = {"left_type": {"field_times": True}, "right_type": {"field_times": True}}
+        words: dict[str, dict[str, Any]] = {
+            self.many: {"several": True},
+            self.one: {"create": "automatic", "several": both},
+        }
+        sides: dict[str, Any] = {side: {**words[side], **options.pop(side, {})} for side in words}
+        kinds: dict[str, Any] = {"left_type": {"field_times": True}, "right_type": {"field_times": True}}
         super().__init__(pairs, guards=NO_GUARDS, **kinds, **sides, **options)
         self.version.approved_at = timezone.now()
         self.version.save()
@@ -66,6 +69,12 @@ class Office(World):
 @pytest.fixture(params=["left", "right"])
 def office(request: pytest.FixtureRequest) -> Office:
     return Office(request.param)
+
+
+def scoped(many: str) -> Office:
+    """Who is "out" over there takes no part."""
+    options: dict[str, Any] = {many: {"scope": "record['status'] != 'out'"}}
+    return Office(many, **options)
 
 
 def states() -> list[str]:
@@ -189,7 +198,7 @@ def test_a_death_that_one_of_them_reports_is_reviewed(office: Office) -> None:
 
 @pytest.mark.parametrize("how", ["gone", "out of scope"])
 def test_a_record_that_leaves_takes_its_value_along_and_nothing_is_written(office: Office, how: str) -> None:
-    office = Office(office.many, **{office.many: {"scope": "record['status'] != 'out'"}})
+    office = scoped(office.many)
     ids = [office.put(office.many, first=f"Ada {number}", status="in") for number in range(3)]
     office.run()
     writes = office.writes()
@@ -211,7 +220,7 @@ def test_a_record_that_leaves_takes_its_value_along_and_nothing_is_written(offic
 
 
 def test_who_comes_back_into_scope_counts_again(office: Office) -> None:
-    office = Office(office.many, **{office.many: {"scope": "record['status'] != 'out'"}})
+    office = scoped(office.many)
     ids = [office.put(office.many, first=f"Ada {number}", status="in") for number in range(2)]
     office.run()
     office.edit(office.many, ids[1], status="out")
