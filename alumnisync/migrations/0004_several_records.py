@@ -6,9 +6,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alumnisync', '0002_screens'),
-        ('connectors', '0002_screens'),
-        ('mappings', '0002_screens'),
+        ('alumnisync', '0003_check_list'),
+        ('connectors', '0003_check_list'),
+        ('mappings', '0003_check_list'),
     ]
 
     operations = [
