@@ -7,8 +7,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('alumnisync', '0003_check_list'),
-        ('connectors', '0003_check_list'),
-        ('mappings', '0003_check_list'),
+        ('connectors', '0002_screens'),
+        ('mappings', '0002_screens'),
     ]
 
     operations = [
