@@ -120,7 +120,9 @@ def voice_of(record: RemoteRecord) -> Voice:
 
 def newest_first(records: Iterable[RemoteRecord]) -> list[RemoteRecord]:
     """Records of a person as they are ranked where no field's own time tells."""
-    return sorted(records, key=lambda record: age(voice_of(record)), reverse=True)
+    # Not by `voice_of`: lists leave the times of fields unread.
+    aged = [(age(Voice(one.pk, one.remote_id, Held({}), one.created_there)), one) for one in records]
+    return [one for _, one in sorted(aged, key=lambda pair: pair[0], reverse=True)]
 
 
 def _left(one: Member, members: Iterable[Member]) -> bool:
