@@ -12,6 +12,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from alumnisync import review
+from alumnisync.engine.identity import MERGED
 from alumnisync.inbox.lines import records_of
 from alumnisync.inbox.outlook import Outlook, planner_of
 from alumnisync.inbox.wanted import Asked, AskedModel, Wanted
@@ -21,6 +22,7 @@ from alumnisync.review import Refusal
 from alumnisync.wording import whole
 from connectors.models import RemoteRecord
 from connectors.packing import fingerprint
+from mappings.models import MappingVersion, SyncSide
 
 MOST_AT_ONCE = 1_000
 """Each is decided by itself; more than these would keep a browser waiting too long."""
@@ -163,9 +165,21 @@ def linkable(match: Match, record: RemoteRecord, taken: Iterable[int]) -> str:
 
 def taken_of(match: Match) -> set[int]:
     """Which of a possible match's records are linked already."""
+    if match.rule == MERGED:
+        # Of these all are, and that is what is asked.
+        return set()
     ids = [match.record_id, *(one.pk for one in match.candidates.all())]
     linked = Member.objects.filter(sync=match.sync_id, record__in=ids, link__state=Link.State.ACTIVE)
-    return set(linked.order_by().values_list("record_id", flat=True))
+    taken = dict(linked.order_by().values_list("record_id", "side"))
+    if any(side != match.side for side in taken.values()) and _may_be_several(match):
+        # Another record of somebody who is linked already joins them.
+        return {pk for pk, side in taken.items() if side == match.side}
+    return set(taken)
+
+
+def _may_be_several(match: Match) -> bool:
+    in_force = SyncSide.objects.filter(version__sync=match.sync_id, version__state=MappingVersion.State.ACTIVE)
+    return in_force.filter(side=match.side, several=True).exists()
 
 
 def _refuse_mistyped(label: str, kind: str, text: str) -> None:

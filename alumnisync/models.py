@@ -144,18 +144,36 @@ class Link(models.Model):
 
 
 class Member(models.Model):
-    """A record in a link."""
+    """A record in a link; where a side has several, its value is the newest of those that are present."""
+
+    class State(models.TextChoices):
+        PRESENT = "present"
+        JOINING = "joining", "joins by its keys"
+        COMING = "coming", "joins for certain"
+        LEAVING = "leaving"
+        LEFT = "left"
+
+    PENDING = (State.JOINING, State.COMING, State.LEAVING)
 
     link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="members")
     sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="+")
     side = models.CharField(max_length=5, choices=choices(Side))
     record = models.ForeignKey(RemoteRecord, on_delete=models.PROTECT, related_name="memberships")
+    state = models.CharField(
+        max_length=10,
+        choices=State.choices,
+        default=State.PRESENT,
+        help_text="Whether its values count; what is only planned comes into being when it is carried out.",
+    )
 
     class Meta:
         verbose_name = "linked record"
         verbose_name_plural = "linked records"
         ordering = ["link", "side", "id"]
         constraints = [models.UniqueConstraint(fields=["sync", "side", "record"], name="a_record_is_one_person")]
+        indexes = [
+            models.Index(fields=["sync", "state"], condition=~models.Q(state="present"), name="members_on_their_way")
+        ]
 
     def __str__(self) -> str:
         return f"{self.side} {self.record_id}"

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from alumnisync.engine.identity import MERGED
 from alumnisync.engine.newcomers import shown_of
 from alumnisync.engine.plan import RECORDED_UNIT
 from alumnisync.engine.poll import accept_list
@@ -137,6 +138,8 @@ def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | N
         raise Refusal(f"“{choice}” is no choice. Choose link, create, ignore or never.")
     if match.state == Match.State.CLOSED:
         raise Refusal("This question is closed already.")
+    if match.rule == MERGED and choice != "link":
+        raise Refusal("Two linked people were merged there: say which of the two it is from now on.")
     candidates = list(match.candidates.all())
     if choice == "link" and record is None and len(candidates) == 1:
         record = candidates[0]

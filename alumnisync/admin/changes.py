@@ -72,7 +72,15 @@ class ChangeRecordAdmin(ListAdmin):
             f"{line.kind.capitalize()}: {line.person}",
             line=line,
             names=names,
-            records=[(names.side(side), one, names.address_of(side, one.remote_id)) for side, one in records],
+            records=[
+                (
+                    names.side(side),
+                    one,
+                    names.address_of(side, one.remote_id),
+                    side in {was for was, _ in records[:place]},
+                )
+                for place, (side, one) in enumerate(records)
+            ],
             address=names.address_of(found.side, line.record_id) if line.record_id else "",
             times={
                 "Worked out": when(found.run.started_at or found.run.created_at),

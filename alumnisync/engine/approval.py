@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from alumnisync.engine.context import Context, chunks
 from alumnisync.engine.key_index import index
 from alumnisync.engine.keys import identity_rules
 from alumnisync.engine.opening import match_reader
-from alumnisync.engine.plan import Held
+from alumnisync.engine.presence import Presence, presence_of, sides_of
 from alumnisync.engine.units import SIDES
 from alumnisync.models import ChangeRecord, FieldChange, Link, MatchKey, Member
 from connectors.models import RemoteRecord
@@ -24,6 +24,7 @@ from mappings.rules import Side
 from mappings.translate import raw_equal, same
 
 State = ChangeRecord.State
+Sides = Mapping[Side, Presence]
 CAME = "Somebody with the same match fields is there by now; the next run looks at it again."
 MOVED = "It changed after it was shown; the next run looks at it again."
 
@@ -57,78 +58,92 @@ def drop_creates_found(ctx: Context, upto: Mapping[Side, int]) -> None:
     creates = ctx.run.changes.filter(kind=ChangeRecord.Kind.CREATE, state=State.PLANNED)
     for side in SIDES:
         there = MatchKey.objects.filter(sync=ctx.sync, side=side, digest=OuterRef("digest"), rule=OuterRef("rule"))
-        shared = MatchKey.objects.filter(Exists(there), sync=ctx.sync, side=side.other, record=OuterRef("source"))
+        shared = MatchKey.objects.filter(
+            Exists(there), sync=ctx.sync, side=side.other, record__memberships__link=OuterRef("link")
+        )
         creates.filter(Exists(shared), side=side).update(state=State.DROPPED, reason=CAME, finished_at=timezone.now())
 
 
 def _drop(ctx: Context, links: list[int]) -> None:
     changes = ctx.run.changes.filter(link_id__in=links, state=State.PLANNED).select_related("link")
-    records: dict[int, dict[Side, RemoteRecord]] = defaultdict(dict)
+    members: dict[int, list[Member]] = defaultdict(list)
     for member in Member.objects.filter(link_id__in=links).select_related("record"):
-        records[member.link_id][Side(member.side)] = member.record
-    ctx.references.load(records.values(), [change.link.bases for change in changes if change.link])
+        members[member.link_id].append(member)
+    everybody = [(Side(one.side), one.record) for ones in members.values() for one in ones]
+    ctx.references.load(everybody, [change.link.bases for change in changes if change.link])
     fields: dict[int, list[FieldChange]] = defaultdict(list)
     for row in FieldChange.objects.filter(change__in=changes):
         fields[row.change_id].append(row)
     fallen = [
         change for change in changes
-        if change.link_id and not _stands(ctx, change, fields[change.pk], records[change.link_id])
+        if change.link_id and not _stands(ctx, change, fields[change.pk], _sides(ctx, members[change.link_id]))
     ]  # fmt: skip
     unborn = {one.link_id for one in fallen if one.link and one.link.state == Link.State.PROPOSED}
     dropped = [one.pk for one in fallen] + [one.pk for one in changes if one.link_id in unborn]
     ChangeRecord.objects.filter(pk__in=dropped).update(state=State.DROPPED, reason=MOVED, finished_at=timezone.now())
 
 
-def _stands(ctx: Context, change: ChangeRecord, rows: list[FieldChange], records: Mapping[Side, RemoteRecord]) -> bool:
+def _sides(ctx: Context, members: Iterable[Member]) -> Sides | None:
+    """A person as planned; None where another of their records takes part now than was shown, or no longer does."""
+    sides: dict[Side, Presence] = {}
+    for side, known in sides_of(members).items():
+        there = presence_of(ctx, side, known)
+        if there is None or not there.is_as_shown():
+            return None
+        sides[side] = there
+    return sides
+
+
+def _stands(ctx: Context, change: ChangeRecord, rows: list[FieldChange], sides: Sides | None) -> bool:
     """Whether both sides still hold what the change was planned from."""
-    if any(not ctx.takes_part(side, record) for side, record in records.items()):
+    if sides is None:
         return False
     if change.kind == ChangeRecord.Kind.SETTLE:
         return all(
-            _holds(ctx, pair, Side(side), records, raw)
+            _holds(ctx, pair, Side(side), sides, raw)
             for pair, entry in change.settles.items()
             for side, raw in entry.items()
             if side in set(SIDES)
         )
     target = Side(change.side)
     if change.kind == ChangeRecord.Kind.CREATE:
-        return _is_still_wanted(ctx, target, rows, records)
+        return _is_still_wanted(ctx, target, rows, sides)
     return all(
-        (row.before is MISSING or _holds(ctx, row.pair, target, records, row.before))
-        and _holds(ctx, row.pair, target.other, records, row.source)
+        (row.before is MISSING or _holds(ctx, row.pair, target, sides, row.before))
+        and _holds(ctx, row.pair, target.other, sides, row.source)
         for row in rows
         if row.pair
-    ) and not _rest_moved(ctx, rows, records)
+    ) and not _rest_moved(ctx, rows, sides)
 
 
-def _is_still_wanted(ctx: Context, to: Side, rows: list[FieldChange], records: Mapping[Side, RemoteRecord]) -> bool:
+def _is_still_wanted(ctx: Context, to: Side, rows: list[FieldChange], sides: Sides) -> bool:
     """Whether the very same record would be created now: not if its source died or asked to be left alone since."""
-    source = records.get(to.other)
-    if source is None or to in records:
+    source = sides.get(to.other)
+    if source is None or to in sides:
         return False
-    creation = ctx.planner.creation(to, Held(source.values, source.field_times), source.remote_id)
+    creation = ctx.planner.creation(to, source.held, source.newest.remote_id)
     shown = {row.path: row.after for row in rows}
     now = {write.path: write.after for write in creation.writes}
     return not creation.refused and not creation.waits and raw_equal(shown, now)
 
 
-def _rest_moved(ctx: Context, rows: list[FieldChange], records: Mapping[Side, RemoteRecord]) -> bool:
+def _rest_moved(ctx: Context, rows: list[FieldChange], sides: Sides) -> bool:
     """Whether, in a group, a field that was equal on both sides when it was shown no longer is."""
     written = {row.pair for row in rows}
-    rest = [
-        translator
+    now = [
+        {side: translator.read(side, sides[side].held.of(unit).values) for side in SIDES}
         for unit in {row.unit for row in rows if row.pair}
         for translator in ctx.planner.units[unit]
         if translator.pair.key not in written
     ]
-    now = [{side: translator.read(side, records[side].values) for side in SIDES} for translator in rest]
     return any(not (same(one[SIDES[0]], one[SIDES[1]]) or any(one[side].is_missing for side in SIDES)) for one in now)
 
 
-def _holds(ctx: Context, pair: str, side: Side, records: Mapping[Side, RemoteRecord], raw: Any) -> bool:
+def _holds(ctx: Context, pair: str, side: Side, sides: Sides, raw: Any) -> bool:
     translator = ctx.planner.translators[pair]
-    now = translator.read(side, records[side].values)
+    values = sides[side].held.of(ctx.planner.unit_of(pair)).values
+    now = translator.read(side, values)
     if now.is_missing or raw is MISSING:
         return True
     expected = translator.read_raw(side, raw)
-    return raw_equal(paths.get(records[side].values, translator.pair.paths[side]), raw) or same(now, expected)
+    return raw_equal(paths.get(values, translator.pair.paths[side]), raw) or same(now, expected)

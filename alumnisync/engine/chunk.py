@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -11,14 +11,16 @@ from django.utils import timezone
 from alumnisync.engine.books import Books
 from alumnisync.engine.context import Context
 from alumnisync.engine.identity import BY_PERSON
+from alumnisync.engine.mergers import frozen
 from alumnisync.engine.newcomers import Newcomers
 from alumnisync.engine.plan import FROZEN, Held, Person
+from alumnisync.engine.presence import Presence, presence_of, sides_of
 from alumnisync.engine.questions import Questions, held_by
 from alumnisync.engine.sheet import Sheet, field_change
 from alumnisync.engine.tries import Retry, Tries
 from alumnisync.engine.units import SIDES, Base, FieldWrite, Outcome, Verdict
 from alumnisync.models import ChangeRecord, Conflict, Link, Member, Review
-from connectors.models import RemoteRecord
+from connectors import bulk
 from mappings.rules import Side
 
 PAUSED = (
@@ -32,7 +34,7 @@ NAMES_ANOTHER = (
 )
 
 State = ChangeRecord.State
-Records = Mapping[Side, RemoteRecord]
+Sides = Mapping[Side, Presence]
 
 
 class Chunk:
@@ -42,15 +44,18 @@ class Chunk:
         self.ctx = ctx
         self.sheet = Sheet(ctx.run)
         self.links = Link.objects.in_bulk(ids)
-        self.members: dict[int, dict[Side, RemoteRecord]] = defaultdict(dict)
+        self.members: dict[int, list[Member]] = defaultdict(list)
         for member in Member.objects.filter(link_id__in=ids).select_related("record"):
-            self.members[member.link_id][Side(member.side)] = member.record
+            self.members[member.link_id].append(member)
+        self.stirred: list[Member] = []
         self.questions = Questions(ids)
-        self.tries = Tries(ctx.run, ids, (row.pk for rows in self.members.values() for row in rows.values()))
+        self.tries = Tries(ctx.run, ids, (one.record_id for members in self.members.values() for one in members))
         self.newcomers = Newcomers(ctx, self.sheet, self.questions, self.tries)
         self.books = Books(ctx, self.questions)
-        ctx.references.load(self.members.values(), (link.bases for link in self.links.values()))
+        everybody = [(Side(one.side), one.record) for members in self.members.values() for one in members]
+        ctx.references.load(everybody, (link.bases for link in self.links.values()))
         old = ChangeRecord.objects.filter(link_id__in=ids)
+        self.waiting = frozen(ctx.sync, ids)
         self.under_way = set(old.filter(state=State.SENDING).values_list("link_id", flat=True))
         over = old.filter(state__in=ChangeRecord.UNFINISHED).exclude(link_id__in=self.under_way)
         over.update(state=State.CLOSED, finished_at=timezone.now())
@@ -60,48 +65,69 @@ class Chunk:
         doomed = [pk for pk, link in self.links.items() if not self._plan_person(link, self.members[pk])]
         self.questions.store()
         self.sheet.store()
+        bulk.update(self.stirred, ["state"])
         Link.objects.filter(pk__in=doomed).delete()
 
-    def _plan_person(self, link: Link, records: Records) -> bool:
+    def _plan_person(self, link: Link, members: Sequence[Member]) -> bool:
         """False: the proposed link is over."""
-        if link.pk in self.under_way:
-            # What became of its write is not known yet: nothing is planned until it is.
+        by_side = sides_of(members)
+        if link.pk in self.under_way | self.waiting:
+            # What became of its write, or whose record it is, is not known yet: nothing is planned until it is.
             self.questions.keep_all(link.pk)
-        elif len(records) == len(SIDES):
-            self._plan_pair(link, records)
-        elif records and link.state == Link.State.PROPOSED:
-            ((source, record),) = records.items()
-            return self.newcomers.plan(link, source, record)
+        elif len(by_side) == len(SIDES):
+            self._plan_pair(link, by_side)
+        elif by_side and link.state == Link.State.PROPOSED:
+            ((source, alone),) = by_side.items()
+            there = presence_of(self.ctx, source, alone)
+            return there is not None and self.newcomers.plan(link, there)
         return True
 
-    def _plan_pair(self, link: Link, records: Records) -> None:
-        for side in SIDES:
-            if problem := self.ctx.scope_problem(side, records[side]):
-                retry = Retry(reason=problem, waits=True)
-                self.sheet.write(ChangeRecord.Kind.UPDATE, link, side, records[side], None, retry)
-        if not all(self.ctx.takes_part(side, records[side]) for side in SIDES):
-            self.books.look_outside(link, records)
+    def _plan_pair(self, link: Link, by_side: Mapping[Side, Sequence[Member]]) -> None:
+        if self._set_aside_unjudged(link, by_side):
             return
-        if not self.ctx.is_piloted(records.values()):
+        sides = {side: there for side in SIDES if (there := presence_of(self.ctx, side, by_side[side]))}
+        records = [record for there in sides.values() for record in there.there.values()]
+        if len(sides) < len(SIDES):
+            self.books.look_outside(link, by_side)
             return
-        held = {side: Held(records[side].values, records[side].changed_at()) for side in SIDES}
+        if not self.ctx.is_piloted(records):
+            return
+        settles = self._follow_who_left(link, sides)
         bases = {key: Base.load(entry) for key, entry in link.bases.items()}
-        person = Person(held, bases, self.questions.decisions(link.pk))
+        person = Person({side: sides[side].held for side in SIDES}, bases, self.questions.decisions(link.pk))
         outcomes = self.ctx.planner.plan(person)
-        settles = self.books.look(link, records, person)
+        settles.update(self.books.look(link, person))
         for unit, outcome in outcomes.items():
-            settles.update(self._note(link, records, unit, outcome))
-        if settles or link.state == Link.State.PROPOSED:
+            settles.update(self._note(link, sides, unit, outcome))
+        is_moving = any(there.is_moving() for there in sides.values())
+        if settles or is_moving or link.state == Link.State.PROPOSED:
             self.sheet.settle(link, settles)
         for side in SIDES:
-            other_id = records[side.other].remote_id
-            if stamp := self.ctx.planner.stamp(side, held[side], other_id):
-                self._add_stamp(link, side, records, stamp)
-            elif link.rule != BY_PERSON and self.ctx.planner.names_another(side, held[side], other_id):
-                retry = Retry(reason=NAMES_ANOTHER, waits=True)
-                self.sheet.write(ChangeRecord.Kind.STAMP, link, side, records[side], records[side.other], retry)
+            self._stamp(link, side, sides)
 
-    def _note(self, link: Link, records: Records, unit: str, outcome: Outcome) -> dict[str, Any]:
+    def _set_aside_unjudged(self, link: Link, by_side: Mapping[Side, Sequence[Member]]) -> bool:
+        """Whether it can't be told of a record of this person if it takes part; then the person waits."""
+        found = False
+        for side in SIDES:
+            for member in by_side[side]:
+                if problem := self.ctx.scope_problem(side, member.record):
+                    retry = Retry(reason=problem, waits=True)
+                    self.sheet.write(ChangeRecord.Kind.UPDATE, link, side, member.record, None, retry)
+                    found = True
+        return found
+
+    def _follow_who_left(self, link: Link, sides: Sides) -> dict[str, Any]:
+        """Note who comes and leaves; the bases that go with them, in the link as it is planned and to be stored."""
+        settles: dict[str, Any] = {}
+        for there in sides.values():
+            self.stirred += there.stir()
+            bases = {key: Base.load(entry) for key, entry in link.bases.items()}
+            moved = {key: base.dump() for key, base in there.moved(self.ctx.planner.units, bases).items()}
+            link.bases = {**link.bases, **moved}
+            settles.update((key, link.bases[key]) for key in moved)
+        return settles
+
+    def _note(self, link: Link, sides: Sides, unit: str, outcome: Outcome) -> dict[str, Any]:
         """Write down what becomes of a unit; the bases that move without a line of their own."""
         if outcome.rule.startswith("decided") or outcome.drift == FROZEN:
             # A decision is over only when it is carried out, which a preview never does.
@@ -109,9 +135,9 @@ class Chunk:
         bases = {pair: base.dump() for pair, base in outcome.settles.items()}
         if outcome.verdict in (Verdict.SEND, Verdict.SET_ASIDE):
             for side, writes in outcome.writes.items():
-                self._add_writes(link, side, records, unit, outcome, list(writes))
+                self._add_writes(link, side, sides, unit, outcome, writes)
         elif outcome.verdict in (Verdict.CONFLICT, Verdict.REVIEW):
-            self._ask(link, records, unit, outcome)
+            self._ask(link, sides, unit, outcome)
         elif outcome.blanked is not None:
             self._add_removal(link, unit, outcome, bases, outcome.blanked)
             return {}
@@ -127,27 +153,48 @@ class Chunk:
             fields.append(field_change(write, unit, outcome))
 
     def _add_writes(
-        self, link: Link, side: Side, records: Records, unit: str, outcome: Outcome, writes: list[FieldWrite]
+        self, link: Link, to: Side, sides: Sides, unit: str, outcome: Outcome, writes: Sequence[FieldWrite]
     ) -> None:
-        retry = self.tries.retry(link.pk, side, unit, writes)
-        if outcome.verdict is Verdict.SET_ASIDE:
-            retry = Retry(retry.attempts, None, outcome.reason, waits=True)
-        elif self.tries.flips(records[side], writes):
-            retry = Retry(retry.attempts, None, PAUSED, waits=True)
-        fields = self.sheet.write(ChangeRecord.Kind.UPDATE, link, side, records[side], records[side.other], retry)
-        fields += [field_change(write, unit, outcome) for write in writes]
+        here, source = sides[to], sides[to.other].speaker(unit)
+        for pk, ones in here.spoken.writes(to, unit, self.ctx.planner.units[unit], writes).items():
+            retry = self.tries.retry(link.pk, to, unit, ones)
+            if outcome.verdict is Verdict.SET_ASIDE:
+                retry = Retry(retry.attempts, None, outcome.reason, waits=True)
+            elif self.tries.flips(here.there[pk], ones):
+                retry = Retry(retry.attempts, None, PAUSED, waits=True)
+            fields = self.sheet.write(ChangeRecord.Kind.UPDATE, link, to, here.there[pk], source, retry)
+            fields += [field_change(write, unit, outcome) for write in ones]
 
-    def _add_stamp(self, link: Link, side: Side, records: Records, stamp: FieldWrite) -> None:
-        retry = self.tries.retry(link.pk, side, "", [stamp])
-        fields = self.sheet.write(ChangeRecord.Kind.STAMP, link, side, records[side], records[side.other], retry)
-        fields.append(field_change(stamp, ""))
+    def _stamp(self, link: Link, side: Side, sides: Sides) -> None:
+        """Write the other side's id into one record, where none has it; another id is never written over."""
+        here, other, planner = sides[side], sides[side.other], self.ctx.planner
+        blank: dict[int, FieldWrite] = {}
+        astray, has_it = [], False
+        for record in (one.record for one in here.members):
+            held = Held(record.values)
+            if stamp := planner.stamp(side, held, other.newest.remote_id):
+                blank[record.pk] = stamp
+            elif all(planner.names_another(side, held, id) for id in other.ids):
+                astray.append(record)
+            else:
+                # One that has left counts: its going is no reason to write.
+                has_it = True
+        if not has_it and (open_ones := blank.keys() & here.there.keys()):
+            pk = here.newest.pk if here.newest.pk in open_ones else min(open_ones)
+            retry = self.tries.retry(link.pk, side, "", [blank[pk]])
+            fields = self.sheet.write(ChangeRecord.Kind.STAMP, link, side, here.there[pk], other.newest, retry)
+            fields.append(field_change(blank[pk], ""))
+        for record in astray if link.rule != BY_PERSON else ():
+            if record.pk in here.there:
+                retry = Retry(reason=NAMES_ANOTHER, waits=True)
+                self.sheet.write(ChangeRecord.Kind.STAMP, link, side, record, other.newest, retry)
 
-    def _ask(self, link: Link, records: Records, unit: str, outcome: Outcome) -> None:
+    def _ask(self, link: Link, sides: Sides, unit: str, outcome: Outcome) -> None:
         common: dict[str, Any] = {
             "run": self.ctx.run,
             "link": link,
             "unit": unit,
-            "shown": held_by(link, records, self.ctx.planner.units[unit]),
+            "shown": held_by(link, {side: sides[side].held for side in SIDES}, self.ctx.planner.units[unit]),
             "reason": outcome.reason or outcome.rule,
             "suggestion": outcome.suggestion,
         }

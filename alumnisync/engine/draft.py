@@ -60,6 +60,7 @@ def planned_to(ctx: Context) -> dict[Side, int]:
 
 def _links_to_plan(ctx: Context, upto: Mapping[Side, int]) -> set[int]:
     links = set(Link.objects.filter(sync=ctx.sync, state=Link.State.PROPOSED).values_list("pk", flat=True))
+    links.update(Member.objects.filter(sync=ctx.sync, state__in=Member.PENDING).values_list("link_id", flat=True))
     for side, low in planned_to(ctx).items():
         changed = RemoteRecord.objects.filter(
             cursor=ctx.ends[side].cursor, change_no__gt=low, change_no__lte=upto[side]

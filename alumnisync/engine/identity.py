@@ -6,46 +6,35 @@ Pure: no Django. `keys` makes the keys; `match` finds the records that share the
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import combinations
 
+from alumnisync.engine.bodies import Bodies, Candidate, Standing, crowd, gather, root
 from alumnisync.engine.keys import IdentityRule
 from mappings.rules import Side
 
-CROWD = 5
-"""A key held by more records of a side than this says nothing about who they are."""
+MERGED = "merged there"
+"""The rule of a question about two linked people whose records their system merged."""
+DUPLICATE = "taken for somebody there"
+"""The rule of a question about a create that the system refused as a duplicate."""
 BY_PERSON = "person"
 """The rule of a link that a person decided."""
 
 
-class Standing(StrEnum):
-    """What may become of a record: linked; only linked by an id, since a person said it is new; nothing."""
-
-    FREE = "free"
-    NEW = "new"
-    BLOCKED = "blocked"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A record as matching sees it. keys: rule name → digests; named: in the pilot, where there is one."""
-
-    id: int
-    side: Side
-    keys: Mapping[str, Set[bytes]]
-    standing: Standing = Standing.FREE
-    named: bool = True
-
-
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Two records that are one person, and the name of the rule that says so."""
+    """Records that are one person, and the name of the rule that says so. also: where a side has several."""
 
     left: int
     right: int
     rule: str
+    also: frozenset[int] = frozenset()
+
+    @property
+    def records(self) -> frozenset[int]:
+        """All of them."""
+        return self.also | {self.left, self.right}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +49,18 @@ class Knot:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the keys say; who is in neither is nobody yet. ignored: (rule name, crowded digest)."""
+    """What the keys say; who is nowhere in it is nobody yet.
+
+    ignored  (rule name, crowded digest)
+    joins    (record, link): of a side where a person may have several, and one of that person
+    alone    those who are one person there and nobody over here
+    """
 
     links: tuple[Pairing, ...]
     knots: tuple[Knot, ...]
     ignored: frozenset[tuple[str, bytes]]
+    joins: tuple[tuple[int, int], ...] = ()
+    alone: tuple[frozenset[int], ...] = ()
 
 
 def decide(
@@ -74,13 +70,15 @@ def decide(
     chosen: Iterable[tuple[int, int]] = (),
     refused: Set[frozenset[int]] = frozenset(),
     crowded: Set[bytes] = frozenset(),
+    several: Set[Side] = frozenset(),
 ) -> Decision:
     """Decide about records and everything that shares a key with them; the order they come in means nothing.
 
     chosen: (left id, right id) a person linked; refused: pairs a person said are not the same;
-    crowded: digests known to be held by too many records, not all of which need be among the candidates.
+    crowded: digests known to be held by too many records, not all of which need be among the candidates;
+    several: sides where a person may have several records.
     """
-    deciding = _Deciding(candidates, rules, refused, crowded)
+    deciding = _Deciding(candidates, rules, refused, crowded, several)
     deciding.link_chosen(chosen)
     key_fields = [rule for rule in rules if rule.holder]
     deciding.walk(key_fields, deciding.new)
@@ -99,21 +97,29 @@ class _Deciding:
         rules: Sequence[IdentityRule],
         refused: Set[frozenset[int]],
         crowded: Set[bytes],
+        several: Set[Side],
     ) -> None:
-        self.candidates = {candidate.id: candidate for candidate in candidates}
-        self.open = {one.id for one in candidates if one.standing is Standing.FREE}
-        self.new = {one.id for one in candidates if one.standing is Standing.NEW}
-        self.refused = refused
-        self.ignored = _crowds(candidates, rules, crowded)
+        self.several = several
+        self.ignored = _crowds(candidates, rules, crowded, several)
         self.crowded = {digest for _, digest in self.ignored}
+        self.bodies: Bodies = gather(candidates, rules, several, refused, self.crowded)
+        self.joins = dict(self.bodies.joins)
+        found = self.bodies.candidates
+        self.candidates = {candidate.id: candidate for candidate in found}
+        self.open = {one.id for one in found if one.standing is Standing.FREE}
+        self.new = {one.id for one in found if one.standing is Standing.NEW}
+        self.refused = self.bodies.told(refused)
         self.links: list[Pairing] = []
         self.asked: dict[int, Knot] = {}
         self.twins: list[tuple[frozenset[int], IdentityRule]] = []
 
     def link_chosen(self, chosen: Iterable[tuple[int, int]]) -> None:
-        for left, right in chosen:
-            if {left, right} <= self.open | self.new:
-                self._link(left, right, BY_PERSON)
+        for pair in (self.bodies.standing_for(pair) for pair in chosen):
+            free = set(pair) & (self.open | self.new)
+            if len(free) == len(pair):
+                self._link(*pair, BY_PERSON)
+            elif free and self._joinable(frozenset(pair), free):
+                self._join(frozenset(pair), free)
 
     def walk(self, stage: Sequence[IdentityRule], besides: Set[int] = frozenset()) -> None:
         """Let the rules of a stage decide together about everybody whom no earlier stage decided about."""
@@ -138,16 +144,33 @@ class _Deciding:
                     self._ask(alone, alone, rule.name, f"{rule.label} holds an id that no such record has.")
 
     def decision(self) -> Decision:
-        links = [one for one in self.links if self._takes_part((one.left, one.right))]
+        links = [self._whole(one) for one in self.links if self._takes_part((one.left, one.right))]
         knots = [knot for knot in set(self.asked.values()) if self._takes_part(knot.records)]
+        alone = [self.bodies.of(one) for one in self.open | self.new if self._is_alone(one)]
         return Decision(
             tuple(sorted(links, key=lambda one: (one.left, one.right))),
-            tuple(sorted(knots, key=lambda knot: min(knot.waiting))),
+            tuple(self._told_apart(knot) for knot in sorted(knots, key=lambda knot: min(knot.waiting))),
             frozenset(self.ignored),
+            tuple(sorted(self.joins.items())),
+            tuple(sorted(alone, key=min)),
         )
+
+    def _whole(self, one: Pairing) -> Pairing:
+        also = self.bodies.everyone((one.left, one.right)) - {one.left, one.right}
+        return Pairing(one.left, one.right, one.rule, also)
+
+    def _told_apart(self, knot: Knot) -> Knot:
+        everyone = self.bodies.everyone
+        return Knot(everyone(knot.records), everyone(knot.waiting), knot.rule, knot.reason)
+
+    def _is_alone(self, record: int) -> bool:
+        return self._side(record) in self.several and self._takes_part((record,))
 
     def _judge(self, group: frozenset[int], waiting: frozenset[int], rule: IdentityRule) -> None:
         sides = Counter(self._side(record) for record in group)
+        if not waiting & self.bodies.doubtful and self._joinable(group, waiting):
+            self._join(group, waiting)
+            return
         if waiting != group:
             reason = f"A record that agrees in {rule.label} is linked, no longer found or not taking part."
         elif len(sides) == 1:
@@ -163,6 +186,24 @@ class _Deciding:
         else:
             reason = f"Several records agree in {rule.label}."
         self._ask(group, waiting, rule.name, reason)
+
+    def _joinable(self, group: frozenset[int], waiting: Set[int]) -> bool:
+        """Whether all who wait are further records of the one person whom the rest are linked as."""
+        links = {self.candidates[record].link for record in group - waiting}
+        if len(links) != 1 or None in links or not {self._side(record) for record in waiting} <= self.several:
+            return False
+        ids = {side: self._ids_of(group - waiting, side) for side in Side}
+        return all(self._named(record) <= ids[self._side(record)] for record in waiting)
+
+    def _ids_of(self, records: Iterable[int], holder: Side) -> set[bytes]:
+        """What the holder's key field may hold for these records of the other side."""
+        return set().union(*(self._ids(one, holder) for one in records if self._side(one) is not holder))
+
+    def _join(self, group: frozenset[int], waiting: Set[int]) -> None:
+        link = next(self.candidates[record].link for record in group - waiting)
+        self.joins.update((record, link or 0) for record in self.bodies.everyone(waiting))
+        self.open -= waiting
+        self.new -= waiting
 
     def _link(self, left: int, right: int, rule: str) -> None:
         self.links.append(Pairing(left, right, rule))
@@ -188,11 +229,11 @@ class _Deciding:
         """Records that hang together by shared keys, two or more each, lowest id first."""
         parents = {record: record for record in sorted(self.candidates)}
         for one, other in self._edges(stage):
-            low, high = sorted((_root(parents, one), _root(parents, other)))
+            low, high = sorted((root(parents, one), root(parents, other)))
             parents[high] = low
         groups: dict[int, set[int]] = defaultdict(set)
         for record in parents:
-            groups[_root(parents, record)].add(record)
+            groups[root(parents, record)].add(record)
         return (frozenset(group) for group in groups.values() if len(group) > 1)
 
     def _edges(self, stage: Sequence[IdentityRule]) -> Iterator[tuple[int, int]]:
@@ -237,7 +278,7 @@ class _Deciding:
 
 
 def _crowds(
-    candidates: Iterable[Candidate], rules: Sequence[IdentityRule], known: Set[bytes]
+    candidates: Iterable[Candidate], rules: Sequence[IdentityRule], known: Set[bytes], several: Set[Side]
 ) -> set[tuple[str, bytes]]:
     held = Counter(
         (rule.name, digest, one.side)
@@ -245,10 +286,8 @@ def _crowds(
         for rule in rules
         for digest in one.keys.get(rule.name, frozenset())
     )
-    return {(name, digest) for (name, digest, _), count in held.items() if count > CROWD or digest in known}
-
-
-def _root(parents: dict[int, int], record: int) -> int:
-    while parents[record] != record:
-        parents[record] = record = parents[parents[record]]
-    return record
+    return {
+        (name, digest)
+        for (name, digest, side), count in held.items()
+        if count > crowd(side, several) or digest in known
+    }

@@ -13,19 +13,20 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from alumnisync.engine.identity import CROWD, Decision, Knot, Pairing, decide
+from alumnisync.engine.bodies import CROWD, THRONG
+from alumnisync.engine.identity import MERGED, Decision, Knot, decide
 from alumnisync.engine.key_index import CHUNK, changed, index
 from alumnisync.engine.keys import IdentityRule, Reader, identity_rules
 from alumnisync.engine.neighbours import Neighbourhood, Question, gather
+from alumnisync.engine.proposing import propose
 from alumnisync.models import ChangeRecord, Link, Match, MatchKey, Member, SyncRun
 from connectors import bulk
 from connectors.models import Cursor, RemoteRecord
 from mappings.models import Sync
-from mappings.rules import Rules, Side
+from mappings.rules import Create, Rules, Side
 
 InScope = Callable[[Side, RemoteRecord], bool]
 Asked = Match.candidates.through
-WITHDRAWN = "A link that was proposed for it no longer holds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def match(
         bulk.recount(RemoteRecord, MatchKey)
     _close_answered(run.sync)
     sides = {cursors[side].pk: side for side in Side}
-    matching = _Matching(run, found, sides, rules.pilot, in_scope)
+    matching = _Matching(run, found, sides, rules, in_scope)
     for side in Side:
         for ids in _slices(_undecided(run.sync, side, cursors[side], upto[side])):
             matching.take(side, ids)
@@ -94,13 +95,15 @@ class _Matching:
         run: SyncRun,
         rules: Sequence[IdentityRule],
         sides: Mapping[int, Side],
-        pilot: Set[str],
+        agreed: Rules,
         in_scope: InScope,
     ) -> None:
         self.run = run
         self.rules = rules
         self.sides = sides
-        self.pilot = pilot
+        self.pilot = agreed.pilot
+        self.several = {side for side in Side if agreed.sides[side].several}
+        self.created = {side for side in Side if agreed.sides[side.other].create is not Create.OFF}
         self.in_scope = in_scope
         self.settled: set[int] = set()
         self.ignored: set[tuple[str, bytes]] = set()
@@ -113,10 +116,10 @@ class _Matching:
         if not start:
             return
         with transaction.atomic():
-            found = gather(self.run.sync, start)
+            found = gather(self.run.sync, start, self.several)
             decision = self._decide(found)
             fresh = found.records.keys() - found.far - self.settled
-            _store_links(self.run, decision, found, fresh)
+            propose(self.run, decision, found, fresh, self.sides, self.created)
             self._store_questions(decision.knots, found, fresh, set(start))
         self.settled |= fresh
         self.ignored |= decision.ignored
@@ -126,8 +129,9 @@ class _Matching:
     def ignored_keys(self) -> list[str]:
         """Sentences for people, without the values."""
         counts = Counter(name for name, _ in self.ignored)
+        most = THRONG if self.several else CROWD
         return [
-            f"{rule.label}: {counts[rule.name]} value(s) are held by more than {CROWD} records each. "
+            f"{rule.label}: {counts[rule.name]} value(s) are held by more than {most} records each. "
             "They linked nobody; correct them where they are placeholders."
             for rule in self.rules
             if counts[rule.name]
@@ -140,6 +144,7 @@ class _Matching:
             chosen=found.pairs_chosen(self.sides),
             refused=found.pairs_refused(),
             crowded=found.crowded,
+            several=self.several,
         )
 
     def _store_questions(self, knots: Iterable[Knot], found: Neighbourhood, fresh: Set[int], start: Set[int]) -> None:
@@ -148,7 +153,7 @@ class _Matching:
         opened = {pk for pk, one in rows.items() if one.row.state == Match.State.OPEN}
         asked = {_spokesman(knot.waiting, opened, start): knot for knot in knots}
         kept = asked.keys() & opened
-        over = (asked.keys() & rows.keys() | opened & fresh) - kept
+        over = (asked.keys() & rows.keys() | {pk for pk in opened & fresh if not rows[pk].holds_create()}) - kept
         _close([rows[pk].row.pk for pk in over] + [one.row.pk for one in found.lapsed()])
         _reword([(rows[pk], asked[pk]) for pk in sorted(kept)])
         sides = {pk: self.sides[found.records[pk].cursor_id] for pk in asked}
@@ -161,50 +166,6 @@ class _Matching:
 def _spokesman(waiting: Set[int], opened: Set[int], start: Set[int]) -> int:
     """The record that a question is kept with: the one it stands with already, else one of those looked at."""
     return min(waiting & opened or waiting & start or waiting)
-
-
-def _store_links(run: SyncRun, decision: Decision, found: Neighbourhood, fresh: Set[int]) -> None:
-    """Propose the links; a proposal that still holds is kept, for conflicts and decisions hang on it."""
-    wanted = {frozenset((one.left, one.right)): one for one in decision.links}
-    kept = {members: link for link, members in found.proposals.items() if members in wanted}
-    taken = set().union(*wanted, *(knot.waiting for knot in decision.knots))
-    others = {link: members for link, members in found.proposals.items() if members not in wanted}
-    # A proposal of one record belongs to a planned create: it goes once the record is anything else.
-    stale = [link.pk for link, members in others.items() if members & (taken if len(members) == 1 else fresh)]
-    if stale:
-        _withdraw(run, stale, taken)
-    _rename({link: wanted[members].rule for members, link in kept.items()})
-    _propose(run.sync, [pairing for members, pairing in wanted.items() if members not in kept])
-
-
-def _rename(rules: Mapping[Link, str]) -> None:
-    renamed = [link for link, rule in rules.items() if link.rule != rule]
-    for link in renamed:
-        link.rule = rules[link]
-    bulk.update(renamed, ["rule"])
-
-
-def _withdraw(run: SyncRun, proposals: Sequence[int], taken: Set[int]) -> None:
-    """Drop proposals. Who was in one and is nobody now leaves a trace, or planning would never see them again."""
-    released = [
-        Match(
-            run=run, sync=run.sync, side=one.side, record_id=one.record_id, state=Match.State.CLOSED, reason=WITHDRAWN
-        )
-        for one in Member.objects.filter(link__in=proposals)
-        if one.record_id not in taken
-    ]
-    bulk.insert(released)
-    Link.objects.filter(pk__in=proposals).delete()
-
-
-def _propose(sync: Sync, pairings: Sequence[Pairing]) -> None:
-    links = [Link(sync=sync, rule=one.rule) for one in pairings]
-    bulk.insert(links)
-    bulk.insert(
-        Member(sync_id=sync.pk, link_id=link.pk, side=side, record_id=record)
-        for link, one in zip(links, pairings, strict=True)
-        for side, record in ((Side.LEFT, one.left), (Side.RIGHT, one.right))
-    )
 
 
 def _close(matches: Sequence[int]) -> None:
@@ -268,10 +229,12 @@ def _nobodies(sync: Sync, side: Side, ids: Sequence[int]) -> Iterable[RemoteReco
 
 def _undecided(sync: Sync, side: Side, cursor: Cursor, upto: int) -> list[int]:
     """Ids, in order, of a side's records without an active link that changed or have something unfinished."""
-    active = Member.objects.filter(sync=sync, side=side, link__state=Link.State.ACTIVE, record=OuterRef("pk"))
+    members = Member.objects.filter(sync=sync, side=side)
+    joining = members.filter(state=Member.State.JOINING)
+    active = members.filter(link__state=Link.State.ACTIVE, record=OuterRef("pk")).exclude(state=Member.State.JOINING)
     records = RemoteRecord.objects.filter(cursor=cursor).exclude(Exists(active)).order_by()
     creates = ChangeRecord.objects.filter(run__sync=sync, kind=ChangeRecord.Kind.CREATE, source__isnull=False)
-    proposed = Member.objects.filter(sync=sync, side=side, link__state=Link.State.PROPOSED)
+    proposed = members.filter(link__state=Link.State.PROPOSED)
     matches = Match.objects.filter(sync=sync)
     waiting, closed = matches.exclude(state=Match.State.CLOSED), matches.filter(state=Match.State.CLOSED)
     # Once a create is planned for somebody, that tells whether anything is left to do; not if it was withdrawn.
@@ -280,6 +243,7 @@ def _undecided(sync: Sync, side: Side, cursor: Cursor, upto: int) -> list[int]:
     found = [
         records.filter(changed(sync, side, upto)),
         records.filter(pk__in=proposed.values("record")),
+        records.filter(pk__in=joining.values("record")),
         records.filter(pk__in=creates.filter(state__in=ChangeRecord.UNFINISHED).values("source")),
         *_in_questions(records, waiting),
         *_in_questions(released, closed),
@@ -295,7 +259,9 @@ def _in_questions(records: QuerySet[RemoteRecord], matches: QuerySet[Match]) -> 
 def _close_answered(sync: Sync) -> None:
     """Whoever was linked meanwhile is no question any more."""
     linked = Member.objects.filter(sync=sync, link__state=Link.State.ACTIVE, record=OuterRef("record"))
-    Match.objects.filter(Exists(linked), sync=sync, state=Match.State.OPEN).update(state=Match.State.CLOSED)
+    linked = linked.exclude(state=Member.State.JOINING)
+    asked = Match.objects.filter(Exists(linked), sync=sync, state=Match.State.OPEN).exclude(rule=MERGED)
+    asked.update(state=Match.State.CLOSED)
 
 
 def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:

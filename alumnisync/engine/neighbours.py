@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from django.db.models import Count, Model, Q, QuerySet
 
-from alumnisync.engine.identity import CROWD, Candidate, Standing
+from alumnisync.engine.bodies import CROWD, Candidate, Standing, crowd
+from alumnisync.engine.identity import DUPLICATE, MERGED
 from alumnisync.models import Link, Match, MatchKey, Member
 from connectors.models import RemoteRecord
 from mappings.models import Sync
@@ -40,6 +41,11 @@ class Question:
         """Those whom the decision speaks of besides the record."""
         return frozenset((self.row.chosen_id,)) if self.row.chosen_id else self.shown - {self.row.record_id}
 
+    def holds_create(self) -> bool:
+        """The system takes this record for somebody it has: until it changes or a person decides, it isn't created."""
+        is_open = self.row.state == Match.State.OPEN and self.row.rule == DUPLICATE
+        return is_open and self.row.record.landed_at <= self.row.created_at
+
     def stands(self, *choices: str) -> bool:
         return self.row.state == Match.State.DECIDED and self.row.choice in choices
 
@@ -52,6 +58,7 @@ class Neighbourhood:
     crowded    digests that too many hold
     records    record id → the record, with its values
     linked     record id → its active link
+    joining    record id → what it is to join it as, not carried out yet
     proposals  proposed link → ids of all its records
     """
 
@@ -60,6 +67,7 @@ class Neighbourhood:
     far: Set[int]
     records: Mapping[int, RemoteRecord]
     linked: Mapping[int, int]
+    joining: Mapping[int, Member]
     proposals: Mapping[Link, frozenset[int]]
     questions: Collection[Question]
     ignored: Set[int] = field(init=False)
@@ -83,6 +91,7 @@ class Neighbourhood:
                 self.keys.get(pk, {}),
                 self._standing(record, blocked, new),
                 not pilot or record.remote_id in pilot,
+                None if pk in self.far else self.linked.get(pk),
             )
             for pk, record in self.records.items()
         ]
@@ -130,21 +139,38 @@ class Neighbourhood:
 
     def _standing(self, record: RemoteRecord, blocked: Callable[[RemoteRecord], bool], new: Set[int]) -> Standing:
         out = record.pk in self.linked or record.pk in self.far or record.pk in self.ignored
-        if out or record.gone_at or record.problem or blocked(record):
+        if out:
             return Standing.BLOCKED
+        if record.gone_at or record.problem or blocked(record):
+            return Standing.ABSENT
         return Standing.NEW if record.pk in new else Standing.FREE
 
 
-def gather(sync: Sync, ids: Iterable[int]) -> Neighbourhood:
-    """The records with these ids and all who hang together with them by keys."""
-    keys, crowded, far = _follow(sync, set(ids))
+def gather(sync: Sync, ids: Iterable[int], several: Set[Side] = frozenset()) -> Neighbourhood:
+    """The records with these ids and all who hang together with them by keys.
+
+    several: sides where a person may have several records.
+    """
+    keys, crowded, far = _follow(sync, _with_chosen(sync, set(ids)), several)
     found = [*keys]
-    linked, proposals = _links(sync, found)
+    linked, joining, proposals = _links(sync, found)
     records = _load(RemoteRecord.objects.defer("field_times"), found)
-    return Neighbourhood(keys, crowded, far, records, linked, proposals, _questions(sync, found))
+    return Neighbourhood(keys, crowded, far, records, linked, joining, proposals, _questions(sync, found))
 
 
-def _follow(sync: Sync, start: set[int]) -> tuple[dict[int, dict[str, set[bytes]]], set[bytes], set[int]]:
+def _with_chosen(sync: Sync, ids: set[int]) -> set[int]:
+    """These records and those that a person linked them with, who need not share a key."""
+    decided = Match.objects.filter(sync=sync, state=Match.State.DECIDED, choice="link").exclude(rule=MERGED)
+    found = set(ids)
+    for part in _parts(ids):
+        for pair in decided.filter(Q(record__in=part) | Q(chosen__in=part)).values_list("record", "chosen"):
+            found.update(pk for pk in pair if pk is not None)
+    return found
+
+
+def _follow(
+    sync: Sync, start: set[int], several: Set[Side]
+) -> tuple[dict[int, dict[str, set[bytes]]], set[bytes], set[int]]:
     keys: dict[int, dict[str, set[bytes]]] = {}
     known: set[bytes] = set()
     crowded: set[bytes] = set()
@@ -152,7 +178,7 @@ def _follow(sync: Sync, start: set[int]) -> tuple[dict[int, dict[str, set[bytes]
     for _ in range(ROUNDS):
         fresh = _add_keys(sync, keys, beyond) - known
         known |= fresh
-        crowded |= _crowds(sync, fresh)
+        crowded |= _crowds(sync, fresh, several)
         beyond = _holders(sync, fresh - crowded) - keys.keys()
         if not beyond:
             break
@@ -172,13 +198,13 @@ def _add_keys(sync: Sync, keys: dict[int, dict[str, set[bytes]]], ids: set[int])
     return digests
 
 
-def _crowds(sync: Sync, digests: set[bytes]) -> set[bytes]:
+def _crowds(sync: Sync, digests: set[bytes], several: Set[Side]) -> set[bytes]:
     """Counted before their holders are loaded: a placeholder may be held by everybody."""
     crowded = set()
     for part in _parts(digests):
         held = MatchKey.objects.filter(sync=sync, digest__in=part).values("digest", "side").order_by()
-        crowds = held.annotate(count=Count("pk")).filter(count__gt=CROWD)
-        crowded |= {bytes(digest) for digest in crowds.values_list("digest", flat=True)}
+        crowds = held.annotate(count=Count("pk")).filter(count__gt=CROWD).values_list("digest", "side", "count")
+        crowded |= {bytes(digest) for digest, side, count in crowds if count > crowd(Side(side), several)}
     return crowded
 
 
@@ -190,19 +216,21 @@ def _holders(sync: Sync, digests: set[bytes]) -> set[int]:
     }
 
 
-def _links(sync: Sync, ids: list[int]) -> tuple[dict[int, int], dict[Link, frozenset[int]]]:
+def _links(sync: Sync, ids: list[int]) -> tuple[dict[int, int], dict[int, Member], dict[Link, frozenset[int]]]:
     rows = [
         member
         for part in _parts(ids)
         for member in Member.objects.filter(sync=sync, record__in=part).select_related("link").order_by()
     ]
-    linked = {one.record_id: one.link_id for one in rows if one.link.state == Link.State.ACTIVE}
+    active = [one for one in rows if one.link.state == Link.State.ACTIVE]
+    joining = {one.record_id: one for one in active if one.state == Member.State.JOINING}
+    linked = {one.record_id: one.link_id for one in active if one.record_id not in joining}
     links = {one.link_id: one.link for one in rows if one.link.state == Link.State.PROPOSED}
     members: dict[Link, set[int]] = {link: set() for link in links.values()}
     for part in _parts(links):
         for link, record in Member.objects.filter(link__in=part).values_list("link_id", "record_id"):
             members[links[link]].add(record)
-    return linked, {link: frozenset(records) for link, records in members.items()}
+    return linked, joining, {link: frozenset(records) for link, records in members.items()}
 
 
 def _questions(sync: Sync, ids: list[int]) -> list[Question]:
@@ -213,6 +241,7 @@ def _questions(sync: Sync, ids: list[int]) -> list[Question]:
     matches = (
         Match.objects.filter(sync=sync)
         .filter(~Q(state=Match.State.CLOSED) | Q(choice="never"))
+        .exclude(rule=MERGED)
         .select_related("record")
         .defer("record__values", "record__field_times")
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alumnisync.engine.context import Context
-from alumnisync.engine.plan import Held
+from alumnisync.engine.presence import Presence
 from alumnisync.engine.questions import Questions
 from alumnisync.engine.sheet import Sheet, field_change
 from alumnisync.engine.tries import CREATE_UNIT, Retry, Tries
@@ -22,13 +22,14 @@ class Newcomers:
     def __init__(self, ctx: Context, sheet: Sheet, questions: Questions, tries: Tries) -> None:
         self.ctx, self.sheet, self.questions, self.tries = ctx, sheet, questions, tries
 
-    def plan(self, link: Link, source: Side, record: RemoteRecord) -> bool:
-        """Plan one proposed link with one record; False: nobody like this is created, the proposal is over."""
+    def plan(self, link: Link, there: Presence) -> bool:
+        """Plan one proposed link with one side; False: nobody like this is created, the proposal is over."""
+        source, record = there.side, there.newest
         to = source.other
         word = self.ctx.rules.sides[to].create
-        if word is Create.OFF or not self.ctx.takes_part(source, record) or not self.ctx.is_piloted([record]):
+        if word is Create.OFF or not self.ctx.is_piloted(there.there.values()):
             return False
-        creation = self.ctx.planner.creation(to, Held(record.values, record.changed_at()), record.remote_id)
+        creation = self.ctx.planner.creation(to, there.held, record.remote_id)
         if creation.refused:
             return False
         shown = shown_of(source, {write.pair: write.source for write in creation.writes if write.pair})

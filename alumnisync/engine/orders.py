@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.records import (
     ConnectorError,
+    Duplicate,
     Gone,
     Outcome,
     Record,
@@ -27,6 +28,7 @@ class Fate(Enum):
     DONE = "done"
     DROPPED = "dropped"
     REFUSED = "refused"
+    DUPLICATE = "duplicate"
     TEMPORARY = "temporary"
     UNKNOWN = "unknown"
     GONE = "gone"
@@ -59,6 +61,7 @@ class Delivery:
     """What became of an order.
 
     refused: unit → the system's words, for the fields left out of what was written
+    others: ids of the records that a create was taken for
     is_fault: a bug kept it from being sent
     """
 
@@ -68,6 +71,7 @@ class Delivery:
     remote_id: str = ""
     record: Record | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
     is_create: bool = False
     is_fault: bool = False
 
@@ -88,6 +92,8 @@ def delivery_of(order: Order, outcome: Outcome, without: Mapping[str, str]) -> D
         return Delivery(
             order.change_id, Fate.DONE, remote_id=id, record=outcome.record, refused=without, is_create=is_create
         )
+    if isinstance(error, Duplicate) and is_create:
+        return Delivery(order.change_id, Fate.DUPLICATE, error.message, others=error.others)
     if isinstance(error, Rejected):
         return Delivery(order.change_id, Fate.REFUSED, error.message, refused=_refused(order, error))
     fate = next((fate for kind, fate in _FATES.items() if isinstance(error, kind)), Fate.REFUSED)

@@ -24,10 +24,18 @@ CONSTANT, KEY, STAMP = "set on create", "id of the other side", "id of the other
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What one side holds of a person: the fields, and when each was changed where the system says so."""
+    """What one side holds of a person: the fields, and when each was changed where the system says so.
+
+    of_units: where the person has several records there, unit → what the one that speaks for it holds.
+    """
 
     values: Values = field(repr=False)
     times: Mapping[str, datetime] = field(default_factory=dict, repr=False)
+    of_units: Mapping[str, Held] = field(default_factory=dict, repr=False)
+
+    def of(self, unit: str) -> Held:
+        """What counts for a unit."""
+        return self.of_units.get(unit, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +99,11 @@ class Planner:
         )
 
     def _unit(self, key: str, person: Person) -> Unit:
+        held = {side: person.held[side].of(key) for side in SIDES}
         sights = tuple(
             Sight(
                 translator,
-                {side: translator.read(side, person.held[side].values, person.held[side].times) for side in SIDES},
+                {side: translator.read(side, held[side].values, held[side].times) for side in SIDES},
                 person.bases.get(translator.pair.key, Base()),
             )
             for translator in self.units[key]
@@ -110,7 +119,9 @@ class Planner:
         sender, side = to.other, self.rules.sides[to]
         writes, lacking = [], []
         for translator in self.translators.values():
-            pair, reading = translator.pair, translator.read(sender, held.values, held.times)
+            pair = translator.pair
+            told = held.of(self.unit_of(pair.key))
+            reading = translator.read(sender, told.values, told.times)
             if (pair.kind, reading.value) in (("deceased", True), ("consent", "restricted")):
                 return Creation(refused=f"{pair.kind} on {sender}: nobody like this is created")
             if self._words[pair.key][to] is Word.OFF or reading.is_missing or reading.is_blank:

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
+from alumnisync.engine.plan import Held
 from alumnisync.engine.units import SIDES, Base, Decision
 from alumnisync.models import Conflict, Link, Question, Review
-from connectors.models import RemoteRecord
 from connectors.records import MISSING
 from mappings.rules import Side
 from mappings.translate import Translator, raw_equal
@@ -70,16 +70,15 @@ class Questions:
         Review.objects.bulk_update((one for one in self.anew if isinstance(one, Review)), [*ASKED_ANEW, "blanks"])
 
 
-def held_by(
-    link: Link, records: Mapping[Side, RemoteRecord], translators: Iterable[Translator]
-) -> dict[str, dict[str, Any]]:
+def held_by(link: Link, held: Mapping[Side, Held], translators: Iterable[Translator]) -> dict[str, dict[str, Any]]:
     """What a person sees of field pairs: each side now, and what it was when both last agreed."""
     shown: dict[str, dict[str, Any]] = {side.value: {} for side in SIDES}
     shown["was"] = {side.value: {} for side in SIDES}
     for translator in translators:
         base = Base.load(link.bases.get(translator.pair.key, {}))
+        unit = translator.pair.group or translator.pair.key
         for side in SIDES:
-            raw = translator.read(side, records[side].values).raw
+            raw = translator.read(side, held[side].of(unit).values).raw
             if raw is not MISSING:
                 shown[side.value][translator.pair.key] = raw
             if side in base.held:

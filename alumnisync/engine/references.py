@@ -47,7 +47,7 @@ class References:
         names = sorted({one.pair.through for one in self.pairs})
         self.through = {name: found for name in names if (found := _through(name, connections))}
 
-    def load(self, records: Iterable[Mapping[Side, RemoteRecord]], bases: Iterable[Mapping[str, Any]] = ()) -> None:
+    def load(self, records: Iterable[tuple[Side, RemoteRecord]], bases: Iterable[Mapping[str, Any]] = ()) -> None:
         """Make ready to read these records, and what they held when both sides last agreed."""
         if not self.pairs:
             return
@@ -87,11 +87,11 @@ def unlinkable(rules: Rules, connections: Mapping[Side, int]) -> list[str]:
 def _named(
     translator: Translator,
     side: Side,
-    records: Iterable[Mapping[Side, RemoteRecord]],
+    records: Iterable[tuple[Side, RemoteRecord]],
     bases: Iterable[Mapping[str, Any]],
 ) -> set[str]:
     pair = translator.pair
-    values = [there[side].values for there in records if side in there]
+    values = [record.values for there, record in records if there is side]
     now = {translator.names(side, paths.get(one, pair.paths[side]), one) for one in values}
     return now | {translator.names(side, base.get(pair.key, {}).get(side.value)) for base in bases}
 

@@ -31,6 +31,7 @@ from alumnisync.engine.guard import Hold, limits
 from alumnisync.engine.holding import changed, guard, hold
 from alumnisync.engine.lease import Lease, LeaseLost, StopAsked
 from alumnisync.engine.match import match
+from alumnisync.engine.mergers import follow_mergers
 from alumnisync.engine.opening import match_reader, open_run, release
 from alumnisync.engine.poll import ListLimits, Polled, poll, wanted_fields
 from alumnisync.engine.push import push
@@ -149,6 +150,7 @@ def _walk(ctx: Context) -> None:
 
 def _plan(ctx: Context, upto: Mapping[Side, int], verdicts: list[str]) -> list[Hold]:
     """Match, plan and judge the plan; what of it is held."""
+    follow_mergers(ctx)
     _match(ctx, upto)
     close_creates(ctx, is_matched=True)
     ctx.say("Planning…")

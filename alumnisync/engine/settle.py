@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from alumnisync.engine.context import CHUNK, Context, End, chunks
 from alumnisync.engine.deliver import IS_THERE
+from alumnisync.engine.duplicates import Refused, ask_about
 from alumnisync.engine.landing import fingerprint_of, prune, renumber
 from alumnisync.engine.orders import Delivery, Fate
 from alumnisync.engine.plan import RECORDED_UNIT, STAMP, lay_over
@@ -47,11 +48,21 @@ def move_bases(ctx: Context) -> None:
                     link.bases = {**link.bases, **change.settles}
                     link.state = Link.State.ACTIVE
             bulk.update(links.values(), ["bases", "state"])
+            _let_members_come_and_go(change.link_id for change in changes)
             unit_of = ctx.planner.unit_of
             moved = {(change.link_id or 0, unit_of(pair)) for change in changes for pair in change.settles}
             close_decided(moved | {(link, RECORDED_UNIT) for link, _ in moved})
             ChangeRecord.objects.filter(pk__in=ids).update(state=State.DONE, finished_at=timezone.now())
         ctx.beat()
+
+
+def _let_members_come_and_go(links: Iterable[int | None]) -> None:
+    """Whose values count from now on, where a person has several records on a side."""
+    moving = Member.objects.filter(link__in=[pk for pk in links if pk], state__in=Member.PENDING)
+    if states := dict(moving.values_list("pk", "state")):
+        leaving = [pk for pk, state in states.items() if state == Member.State.LEAVING]
+        Member.objects.filter(pk__in=leaving).update(state=Member.State.LEFT)
+        Member.objects.filter(pk__in=states.keys() - set(leaving)).update(state=Member.State.PRESENT)
 
 
 def settle(ctx: Context, end: End, deliveries: Sequence[Delivery]) -> None:
@@ -86,6 +97,7 @@ class _Batch:
         self.aside: list[tuple[ChangeRecord, list[FieldChange]]] = []
         self.joined: list[tuple[ChangeRecord, RemoteRecord]] = []
         self.decided: list[tuple[int, str]] = []
+        self.duplicates: list[Refused] = []
 
     def _landed(self) -> dict[str, RemoteRecord]:
         """Created records that a poll, of whichever sync, has brought already."""
@@ -106,6 +118,8 @@ class _Batch:
     def store(self) -> None:
         for change_id, delivery in self.deliveries.items():
             self._note(self.changes[change_id], delivery)
+        for change, delivery in ask_about(self.ctx, self.end, self.duplicates):
+            self._set_aside(change, delivery)
         self._store_records()
         self._store_links()
         self._store_changes()
@@ -121,6 +135,8 @@ class _Batch:
             self._note_done(change, delivery)
         elif delivery.fate is Fate.DROPPED:
             change.state = State.DROPPED
+        elif delivery.fate is Fate.DUPLICATE:
+            self.duplicates.append((change, delivery))
         elif delivery.fate is Fate.GONE:
             change.state = State.CLOSED
             if change.record is not None:
@@ -131,7 +147,7 @@ class _Batch:
     def _set_aside(self, change: ChangeRecord, delivery: Delivery) -> None:
         change.state = State.SET_ASIDE
         change.attempts += 1
-        change.next_try_at = next_try(self.now, change.attempts, refused=delivery.fate is Fate.REFUSED)
+        change.next_try_at = next_try(self.now, change.attempts, refused=delivery.fate is not Fate.TEMPORARY)
 
     def _note_done(self, change: ChangeRecord, delivery: Delivery) -> None:
         landed = self.landed.get(delivery.remote_id)

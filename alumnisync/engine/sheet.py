@@ -13,7 +13,7 @@ from connectors.models import RemoteRecord
 from mappings.rules import Side
 
 State = ChangeRecord.State
-FATE = ("link_id", "kind", "side", "state", "attempts", "next_try_at", "reason")
+FATE = ("link_id", "kind", "side", "record_id", "state", "attempts", "next_try_at", "reason")
 
 
 @dataclass

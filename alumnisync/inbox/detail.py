@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,14 @@ from django.db.models import Prefetch, Value
 
 from alumnisync.deciding import mark_of
 from alumnisync.engine.plan import RECORDED_UNIT
+from alumnisync.engine.presence import sides_of
 from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.inbox.lines import Row, choices_of, chosen, records_of, row_of, values_of
 from alumnisync.inbox.outlook import Outlook, look_up, planner_of
 from alumnisync.inbox.wording import URGENT, Wording
 from alumnisync.models import Conflict, Member, Question, Review
 from alumnisync.wording import whole
+from connectors.models import RemoteRecord
 from connectors.moments import when
 from mappings import paths
 from mappings.rules import PairRules, Side
@@ -51,13 +53,14 @@ class Input:
 
 @dataclass(frozen=True)
 class There:
-    """A record of the person in its system."""
+    """A record of the person in its system. is_further: another one of theirs there is named before it."""
 
     side: str
     remote_id: str
     address: str
     times: Sequence[tuple[str, str]]
     is_gone: bool
+    is_further: bool
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def detail(question: Conflict | Review, word: Wording) -> Detail:
         can_be_decided,
         _choices(question, word, outlook) if can_be_decided else (),
         _inputs(question, word, outlook) if can_be_decided and isinstance(question, Conflict) else (),
-        [_there(question, side, word) for side in records_of(question.link)],
+        list(_records(question, word)),
         _earlier(question, word),
         when(question.decided_at),
     )
@@ -137,15 +140,23 @@ def _options(pair: PairRules) -> list[str]:
     return list(dict.fromkeys(left for left, _ in pair.value_map.pairs)) if pair.value_map else []
 
 
-def _there(question: Question, side: Side, word: Wording) -> There:
-    record = records_of(question.link)[side]
+def _records(question: Question, word: Wording) -> Iterator[There]:
+    """Every record of the person, those whose values count first."""
+    counting = records_of(question.link)
+    for side, members in sides_of(question.link.members.all()).items():
+        others = [one.record for one in members if one.record not in counting[side]]
+        for place, record in enumerate([*counting[side], *others]):
+            yield _there(question, side, record, word, is_further=place > 0)
+
+
+def _there(question: Question, side: Side, record: RemoteRecord, word: Wording, *, is_further: bool) -> There:
     changed = record.changed_at()
     wanted = {paths.root(pair.split("|", 1)[side is Side.RIGHT]) for pair in question.shown.get(side.value, {})}
     times = [(f"{word.names.field(side, path)} changed", when(at)) for path, at in changed.items() if path in wanted]
     if record.modified_there:
         times.append(("Record changed", when(record.modified_there)))
     address = word.names.address_of(side, record.remote_id)
-    return There(word.side(side), record.remote_id, address, times, record.gone_at is not None)
+    return There(word.side(side), record.remote_id, address, times, record.gone_at is not None, is_further)
 
 
 def _earlier(question: Conflict | Review, word: Wording) -> list[Earlier]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from alumnisync.engine.books import CHANGED, GONE, LEFT
 from alumnisync.engine.plan import RECORDED_UNIT
+from alumnisync.engine.presence import newest_first, sides_of
 from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.inbox.wording import Wording
-from alumnisync.models import Conflict, Link, Question, Review
+from alumnisync.models import Conflict, Link, Member, Question, Review
 from alumnisync.naming import person
 from connectors.models import RemoteRecord
 from connectors.moments import when
@@ -92,7 +93,7 @@ def row_of(question: Conflict | Review, word: Wording, mark: str = "") -> Row:
     """A question with its link, sync and members at hand; no statement."""
     return Row(
         question,
-        person(records_of(question.link).values()),
+        person(record for records in records_of(question.link).values() for record in records),
         question.link.sync.name,
         word.unit(question.unit),
         values_of(question, word),
@@ -107,9 +108,13 @@ def row_of(question: Conflict | Review, word: Wording, mark: str = "") -> Row:
     )
 
 
-def records_of(link: Link) -> dict[Side, RemoteRecord]:
-    """Side → the record there; several of one side count as the last."""
-    return {Side(member.side): member.record for member in sorted(link.members.all(), key=_left_first)}
+def records_of(link: Link) -> dict[Side, list[RemoteRecord]]:
+    """Side → the records there whose values count, the newest first; where none does, all there are."""
+    found: dict[Side, list[RemoteRecord]] = {}
+    for side, members in sides_of(sorted(link.members.all(), key=_left_first)).items():
+        counting = [one.record for one in members if one.state not in (Member.State.LEAVING, Member.State.LEFT)]
+        found[side] = newest_first(counting or [one.record for one in members])
+    return found
 
 
 def values_of(question: Question, word: Wording) -> tuple[Values, ...]:

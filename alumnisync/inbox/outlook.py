@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from alumnisync.describing import lengths, with_abilities
-from alumnisync.engine.plan import FROZEN, Held, Person, Planner
+from alumnisync.engine.members import spoken
+from alumnisync.engine.plan import FROZEN, Person, Planner
+from alumnisync.engine.presence import voice_of
 from alumnisync.engine.references import References
 from alumnisync.engine.units import Base, Decision, FieldWrite, Outcome, Verdict
 from alumnisync.inbox.wording import Wording
@@ -43,12 +45,12 @@ def planner_of(word: Wording) -> Planner | None:
 
 
 def look_up(
-    word: Wording, planner: Planner | None, records: Mapping[Side, RemoteRecord], bases: Mapping[str, Any]
+    word: Wording, planner: Planner | None, records: Mapping[Side, Sequence[RemoteRecord]], bases: Mapping[str, Any]
 ) -> None:
     """Make the rules ready to read what these records refer to; no statement where nothing is a reference."""
     if planner is not None:
         connections = {Side(row.side): row.connection_id for row in word.version.sides.all()}
-        References(planner, connections).load([records], [bases])
+        References(planner, connections).load([(side, one) for side, ones in records.items() for one in ones], [bases])
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Outlook:
     question: Question
     word: Wording
     planner: Planner | None
-    records: Mapping[Side, RemoteRecord]
+    records: Mapping[Side, Sequence[RemoteRecord]]
 
     def says(self, choice: str, value: Mapping[str, Any] | None = None) -> list[str]:
         """What a choice does, a sentence for each field it writes."""
@@ -87,7 +89,7 @@ class Outlook:
     def _outcome(self, planner: Planner, choice: str, value: Mapping[str, Any]) -> Outcome:
         shown = {side: self.question.shown.get(side.value, {}) for side in Side}
         decided = {self.question.unit: Decision(choice, shown, value)}
-        return planner.plan(person_of(self.records, self.question.link.bases, decided))[self.question.unit]
+        return planner.plan(person_of(planner, self.records, self.question.link.bases, decided))[self.question.unit]
 
     def _sentences(self, choice: str, outcome: Outcome) -> list[str]:
         if outcome.drift == FROZEN:
@@ -109,10 +111,13 @@ class Outlook:
 
 
 def person_of(
-    records: Mapping[Side, RemoteRecord], bases: Mapping[str, Any], decided: Mapping[str, Decision] | None = None
+    planner: Planner,
+    records: Mapping[Side, Sequence[RemoteRecord]],
+    bases: Mapping[str, Any],
+    decided: Mapping[str, Decision] | None = None,
 ) -> Person:
-    """Two records as the merge wants them."""
-    held = {side: Held(record.values, record.changed_at()) for side, record in records.items()}
+    """The records of somebody as the merge wants them."""
+    held = {side: spoken(planner.units, side, list(map(voice_of, there))).held for side, there in records.items()}
     return Person(held, {pair: Base.load(entry) for pair, entry in bases.items()}, decided or {})
 
 
@@ -127,8 +132,9 @@ def linking_says(word: Wording, planner: Planner | None, left: RemoteRecord, rig
     if planner is None:
         return []
     records = {Side.LEFT: left, Side.RIGHT: right}
-    look_up(word, planner, records, {})
-    two = person_of(records, {})
+    alone = {side: [record] for side, record in records.items()}
+    look_up(word, planner, alone, {})
+    two = person_of(planner, alone, {})
     said = [one for unit, outcome in planner.plan(two).items() for one in _meeting(word, unit, outcome)]
     for side in Side:
         if stamp := planner.stamp(side, two.held[side], records[side.other].remote_id):

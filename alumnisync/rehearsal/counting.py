@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from alumnisync.describing import field_of
-from alumnisync.engine.identity import Candidate, Decision, Standing, decide
+from alumnisync.engine.bodies import Candidate, Standing
+from alumnisync.engine.identity import Decision, decide
 from alumnisync.engine.keys import IdentityRule, identity_rules, keys
 from alumnisync.engine.opening import match_reader
 from alumnisync.models import Link, Match, Member, SyncRun
@@ -161,10 +162,15 @@ def _previewed(sync: Sync) -> _Tally:
 
 def _decided(rehearsal: Rehearsal, rules: tuple[IdentityRule, ...]) -> list[str]:
     candidates = [one for side in Side for one in _candidates(rehearsal, side, rules)]
-    decision = decide(candidates, rules)
+    several = {side for side in Side if rehearsal.rules.sides[side].several}
+    decision = decide(candidates, rules, several=several)
     free = Counter(one.side for one in candidates if one.standing is Standing.FREE)
     for one in _spoken_for(candidates, decision):
         free[one.side] -= 1
+    by_id = {one.id: one for one in candidates}
+    for records in decision.alone:
+        # Several records of one person, who is counted once.
+        free[by_id[min(records)].side] -= len(records) - 1
     linked = Counter(one.rule for one in decision.links)
     asked = Counter(knot.rule for knot in decision.knots)
     alone = {str(rehearsal.ends[side].connection): free[side] for side in Side}
@@ -172,7 +178,7 @@ def _decided(rehearsal: Rehearsal, rules: tuple[IdentityRule, ...]) -> list[str]
 
 
 def _spoken_for(candidates: Iterable[Candidate], decision: Decision) -> list[Candidate]:
-    taken = {record for one in decision.links for record in (one.left, one.right)}
+    taken = {record for one in decision.links for record in one.records} | {record for record, _ in decision.joins}
     taken |= {record for knot in decision.knots for record in knot.waiting}
     return [one for one in candidates if one.id in taken]
 
@@ -181,8 +187,10 @@ def _candidates(rehearsal: Rehearsal, side: Side, rules: Iterable[IdentityRule])
     reader = match_reader(rehearsal.ctx)
     readers = {path: reader(side, path) for rule in rules if not rule.holder for path in rule.paths[side]}
     linked = Member.objects.filter(sync=rehearsal.sync, side=side, link__state=Link.State.ACTIVE, record=OuterRef("pk"))
-    records = _there(rehearsal.ends[side]).annotate(is_linked=Exists(linked)).order_by("pk")
+    links = Subquery(linked.values("link")[:1])
+    records = _there(rehearsal.ends[side]).annotate(linked_as=links).order_by("pk")
     for record in records.only("remote_id", "values", "problem", "gone_at").iterator(CHUNK):
         found = {rule.name: keys(rule, side, record.remote_id, record.values, readers) for rule in rules}
-        is_free = not record.is_linked and rehearsal.ctx.takes_part(side, record)
-        yield Candidate(record.pk, side, found, Standing.FREE if is_free else Standing.BLOCKED)
+        is_free = not record.linked_as and rehearsal.ctx.takes_part(side, record)
+        standing = Standing.FREE if is_free else Standing.BLOCKED
+        yield Candidate(record.pk, side, found, standing, link=record.linked_as)

@@ -61,6 +61,8 @@ class _Search:
             members = Member.objects.filter(link=OuterRef("pk"), side=side, record__cursor=end.cursor)
             links = links.filter(Exists(members.filter(record__gone_at=None, record__cursor__isnull=False)))
         members = Member.objects.filter(link=_one_of(links, skip), record__gone_at=None).select_related("record")
+        # Of several records of a side, the newest.
+        members = members.order_by("record__created_there", "pk")
         return {Side(member.side): member.record for member in members}
 
     def _anybody(self, side: Side, skip: int) -> RemoteRecord | None:

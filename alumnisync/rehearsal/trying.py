@@ -61,7 +61,7 @@ def try_pairs(sync: Sync, contents: Contents, *, skip: int = 0) -> Tried:
     if not held:
         raise Unready("Neither side has anybody yet to try the rules on.")
     connections = {side: end.connection.pk for side, end in rehearsal.ends.items()}
-    References(rehearsal.ctx.planner, connections).load([held])
+    References(rehearsal.ctx.planner, connections).load(held.items())
     rows = {pair.key: _row(rehearsal, pair, held) for pair in rehearsal.rules.pairs}
     return Tried(person(held.get(side) for side in Side), rows)
 

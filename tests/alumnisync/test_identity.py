@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alumnisync.engine.identity import BY_PERSON, CROWD, Candidate, Decision, Pairing, Standing, decide
+from alumnisync.engine.bodies import CROWD, THRONG, Candidate, Standing
+from alumnisync.engine.identity import BY_PERSON, Decision, Pairing, decide
 from alumnisync.engine.keys import IdentityRule, identity_rules, keys
 from mappings.rules import MatchRule, Rules, Side, SideRules
 
@@ -377,3 +379,75 @@ def test_links_carried_out_leave_the_rest_as_it_was(specs: list[Any]) -> None:
     again = decide(after, LAWFUL)
     assert not again.links
     assert {pk for knot in again.knots for pk in knot.waiting} == {pk for knot in first.knots for pk in knot.waiting}
+
+
+# Several records of a person on one side
+
+
+def bodies(decision: Decision) -> list[set[int]]:
+    return [{one.left, one.right, *one.also} for one in decision.links]
+
+
+@pytest.mark.parametrize("side", [L, R])
+def test_records_of_a_side_that_allows_several_are_one_person(side: Side) -> None:
+    rules = build_rules(EMAIL, PHONE)
+    people = [
+        person(rules, side, 1, email="a"),
+        person(rules, side, 2, email="a", phone=1),
+        person(rules, side, 3, phone=1),
+        person(rules, side.other, 4, phone=1),
+    ]
+    decision = decide(people, rules, several={side})
+    assert (bodies(decision), knots(decision)) == ([{1, 2, 3, 4}], [])
+    assert decide(people[:3], rules, several={side}).alone == (frozenset({1, 2, 3}),)
+
+
+@pytest.mark.parametrize(("count", "linked"), [(CROWD + 1, True), (THRONG + 1, False)])
+def test_a_key_tells_who_somebody_is_up_to_a_limit(count: int, linked: bool) -> None:
+    rules = build_rules(EMAIL)
+    people = [person(rules, L, pk, email="a") for pk in range(count)]
+    decision = decide([*people, person(rules, R, 100, email="a")], rules, several={L})
+    assert bool(decision.links) is linked
+
+
+def known(rules: Any, side: Side, pk: int, link: int, **values: Any) -> Candidate:
+    return replace(person(rules, side, pk, Standing.BLOCKED, **values), link=link)
+
+
+def test_a_further_record_joins_who_is_linked() -> None:
+    rules = build_rules(EMAIL)
+    own, other = known(rules, L, 1, 7, email="a"), known(rules, R, 2, 7, email="b")
+    decision = decide([own, other, person(rules, L, 3, email="a"), person(rules, L, 4, email="b")], rules, several={L})
+    assert (decision.joins, knots(decision)) == (((3, 7), (4, 7)), [])
+
+
+def test_two_linked_people_or_an_id_of_somebody_else_are_asked_about() -> None:
+    rules = build_rules(EMAIL, PHONE, key_left="crm")
+    one, two = known(rules, L, 1, 7, email="a"), known(rules, L, 2, 8, phone=1)
+    decision = decide([one, two, person(rules, L, 3, email="a", phone=1)], rules, several={L})
+    assert (decision.joins, knots(decision)) == ((), [{1, 3}])
+    decision = decide([one, person(rules, L, 3, email="a", crm="R9")], rules, several={L})
+    assert (decision.joins, knots(decision)) == ((), [{1, 3}])
+
+
+def test_who_was_told_apart_is_not_put_together() -> None:
+    rules = build_rules(EMAIL)
+    people = [person(rules, L, 1, email="a"), person(rules, L, 2, email="a")]
+    decision = decide(people, rules, several={L}, refused={frozenset({1, 2})})
+    assert decision.alone == (frozenset({1}), frozenset({2}))
+
+
+def test_who_is_absent_says_nothing_about_the_others_of_its_side() -> None:
+    rules = build_rules(EMAIL)
+    gone = person(rules, L, 1, Standing.ABSENT, email="a")
+    here, there = person(rules, L, 2, email="a"), person(rules, R, 3, email="a")
+    assert bodies(decide([gone, here, there], rules, several={L})) == [{2, 3}]
+    assert knots(decide([gone, there], rules, several={L})) == [{1, 3}]
+    assert knots(decide([gone, here, there], rules)) == [{1, 2, 3}]
+
+
+def test_a_person_may_say_whose_further_record_it_is() -> None:
+    rules = build_rules(EMAIL)
+    one, two = known(rules, L, 1, 7, email="a"), known(rules, R, 2, 7)
+    new = person(rules, L, 3, email="c")
+    assert decide([one, two, new], rules, several={L}, chosen=[(3, 2)]).joins == ((3, 7),)

@@ -12,7 +12,7 @@ import pytest
 
 from connectors.answers import Answer
 from connectors.base import Connector
-from connectors.records import NeedsAttention, Temporary, Values, Write
+from connectors.records import Duplicate, NeedsAttention, Temporary, Values, Write
 from connectors.sandbox.salesforce import Salesforce as StandInSalesforce
 from connectors.sandbox.server import start
 from connectors.systems.salesforce import Salesforce
@@ -230,6 +230,24 @@ def test_thousands_of_one_moment(there: StandInSalesforce) -> None:
     assert [len(page.records) for page in pages] == [2000, 2000, 105]
     cursor = last_cursor(pages[:2])
     assert ids <= {record.id for record in poll(crm, cursor, ["LastName"])}
+
+
+@pytest.mark.parametrize("key", [None, ("Alumni_Id__c", "1002")])
+def test_a_create_that_a_duplicate_rule_refuses_names_whom_it_found(
+    there: StandInSalesforce, key: tuple[str, str] | None
+) -> None:
+    there.writes.blocks_duplicates = True
+    known = there.create("Contact", {"LastName": "Byron", "Email": "ada@example.org"})
+    outcome, other = open_to(there).write(
+        "Contact",
+        [
+            Write(None, {"LastName": "King", "Email": "ada@example.org"}, key),
+            Write(None, {"LastName": "King", "Email": "king@example.org"}),
+        ],
+    )
+    assert isinstance(outcome.error, Duplicate)
+    assert (outcome.error.others, other.error) == ((known,), None)
+    assert "ada@example.org" not in outcome.error.message
 
 
 def test_deletions_and_merges_are_seen(there: StandInSalesforce) -> None:

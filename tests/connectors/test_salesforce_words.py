@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.answers import Answer
-from connectors.records import Gone, NeedsAttention, Rejected, Temporary
+from connectors.records import Duplicate, Gone, NeedsAttention, Rejected, Temporary
 from connectors.systems.salesforce.errors import error_of, refusal_of
 from connectors.systems.salesforce.fields import object_type_of
 from connectors.systems.salesforce.soql import LONGEST_CONDITION, literal_of, long_id, one_of, selected
@@ -107,7 +107,7 @@ def test_long_ids_differ_even_without_case(one: str, other: str) -> None:
         ("INVALID_CROSS_REFERENCE_KEY", [], Gone),
         ("INVALID_CROSS_REFERENCE_KEY", ["Id"], Gone),
         ("INVALID_CROSS_REFERENCE_KEY", ["AccountId"], Rejected),
-        ("DUPLICATES_DETECTED", [], Rejected),
+        ("DUPLICATES_DETECTED", [], Duplicate),
         ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", [], Rejected),
         ("STRING_TOO_LONG", ["FirstName"], Rejected),
     ],

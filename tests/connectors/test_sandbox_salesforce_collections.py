@@ -186,3 +186,15 @@ def test_reading_several_needs_fields_there_are(there: Salesforce, client: Clien
 
     assert error(client.call("POST", path, json={"ids": ids, "fields": ["Shoe"]})) == (400, "INVALID_FIELD")
     assert error(client.call("POST", path, json={"ids": ids})) == (400, "JSON_PARSER_ERROR")
+
+
+# https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_duplicaterules.htm
+def test_a_duplicate_rule_refuses_and_names_whom_it_found(there: Salesforce, client: Client) -> None:
+    there.writes.blocks_duplicates = True
+    known = there.create("Contact", {"LastName": "Byron", "Email": "ada@example.org"})
+    records = [{"LastName": "King", "Email": "ADA@example.org"}, {"LastName": "King", "Email": "king@example.org"}]
+    answer = client.collect("POST", [{"attributes": {"type": "Contact"}, **record} for record in records])
+    assert codes(answer) == ["DUPLICATES_DETECTED", ""]
+    (error,) = answer.json()[0]["errors"]
+    (match,) = error["duplicateResut"]["matchResults"]
+    assert [one["record"]["Id"] for one in match["matchRecords"]] == [known]

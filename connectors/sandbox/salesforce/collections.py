@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from connectors.sandbox.salesforce.rows import full_id
-from connectors.sandbox.salesforce.writes import Planned, WriteError, Writes
+from connectors.sandbox.salesforce.writes import Planned, WriteError, Writes, duplicates_found
 from connectors.sandbox.stand_in import Row
 
 LARGEST = 200
@@ -57,7 +57,8 @@ def delete(writes: Writes, ids: list[str], all_or_none: bool) -> list[Row]:
 
 def error_result(error: WriteError) -> Row:
     """The result of a record that was not written."""
-    errors = [{"statusCode": error.code, "message": error.message, "fields": list(error.fields)}]
+    errors: list[Row] = [{"statusCode": error.code, "message": error.message, "fields": list(error.fields)}]
+    errors[0] |= duplicates_found(error)
     return {"success": False, "errors": errors}
 
 

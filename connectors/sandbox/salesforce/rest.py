@@ -15,7 +15,7 @@ from connectors.sandbox.salesforce.queries import no_such_field
 from connectors.sandbox.salesforce.rows import full_id
 from connectors.sandbox.salesforce.schema import described, summary
 from connectors.sandbox.salesforce.soql import SoqlError
-from connectors.sandbox.salesforce.writes import UnreadableBodyError, WriteError
+from connectors.sandbox.salesforce.writes import UnreadableBodyError, WriteError, duplicates_found
 from connectors.sandbox.stand_in import Answer, Request
 
 OLDEST, NEWEST = 46, 68
@@ -73,6 +73,8 @@ def _refused_write(error: WriteError, call: Call) -> Answer:
     # By its own address a missing record is 404; in a collection it has a code of its own.
     if error.code == "INVALID_CROSS_REFERENCE_KEY" and not error.fields:
         return NOT_FOUND
+    if found := duplicates_found(error):
+        return Answer(400, [{"errorCode": error.code, "message": error.message, **found}])
     return refusal(404 if error.code == "ENTITY_IS_DELETED" else 400, error.code, error.message, error.fields)
 
 

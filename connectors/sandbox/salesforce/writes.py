@@ -27,6 +27,18 @@ class WriteError(Exception):
         self.code, self.message, self.fields, self.ids = code, message, fields, ids
 
 
+def duplicates_found(error: WriteError) -> Row:
+    """What an error says besides its code where a duplicate rule refused a record; the name is spelled so there."""
+    if error.code != "DUPLICATES_DETECTED":
+        return {}
+    records = [
+        {"additionalInformation": [], "fieldDiffs": [], "matchConfidence": 100.0, "record": {"Id": record_id}}
+        for record_id in error.ids
+    ]
+    result = {"matchEngine": "ExactMatchEngine", "matchRecords": records, "size": len(records), "success": True}
+    return {"duplicateResut": {"allowSave": False, "errorMessage": error.message, "matchResults": [result]}}
+
+
 class UnreadableBodyError(Exception):
     """A value is not even of the field's type: the whole request is refused, as JSON that can't be read."""
 
@@ -47,6 +59,8 @@ class Writes:
         self.rows = rows
         self.counts = counts
         self.creates_of = creates_of
+        self.blocks_duplicates = False
+        """A duplicate rule is active: a person whose e-mail somebody has already is not created."""
 
     def plan_create(self, object_type: str, values: Row) -> Planned:
         rows = self.rows[object_type]
@@ -60,6 +74,7 @@ class Writes:
                 f"Required fields are missing: [{', '.join(missing)}]",
                 tuple(missing),
             )
+        self._refuse_duplicate(rows, checked)
         return Planned(rows, None, checked)
 
     def plan_update(self, object_type: str, record_id: str, values: Row) -> Planned:
@@ -130,6 +145,13 @@ class Writes:
             if field.refers_to and checked[field.name] is not None:
                 checked[field.name] = self._checked_reference(field, checked[field.name])
         return checked
+
+    def _refuse_duplicate(self, rows: Rows, checked: Row) -> None:
+        email = checked.get("Email")
+        found = rows.holding("Email", email) if self.blocks_duplicates and email else []
+        if found:
+            ids = tuple(row["Id"] for row in found)
+            raise WriteError("DUPLICATES_DETECTED", "Use one of these records?", (), ids)
 
     def _checked_reference(self, field: SField, value: str) -> str:
         if not full_id(value):

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.answers import WORDS_LENGTH, Answer
-from connectors.records import ConnectorError, Gone, NeedsAttention, Rejected, Temporary, Values
+from connectors.records import ConnectorError, Duplicate, Gone, NeedsAttention, Rejected, Temporary, Values
+from connectors.systems.salesforce.soql import long_id
 
 Error = Mapping[str, Any]
 
@@ -60,6 +61,9 @@ def error_of(errors: Any) -> ConnectorError:
         return Temporary(f"Salesforce could not do this now. {said}")
     if codes & GONE or any(map(_names_missing_record, listed)):
         return Gone(f"Salesforce no longer has this record. {said}")
+    if "DUPLICATES_DETECTED" in codes:
+        words = "A duplicate rule of Salesforce takes this person for somebody it has already."
+        return Duplicate(f"{words} {said}", _matched(listed))
     return Rejected(f"Salesforce refuses this. {said}", _refused_fields(listed))
 
 
@@ -85,6 +89,23 @@ def _refused_fields(errors: Sequence[Error]) -> dict[str, str]:
 def _names_missing_record(error: Error) -> bool:
     """A bad cross reference is either the record itself or one that a field of it points to."""
     return _code(error) == "INVALID_CROSS_REFERENCE_KEY" and set(error.get("fields") or ()) <= {"Id"}
+
+
+def _matched(errors: Sequence[Error]) -> list[str]:
+    """The ids of the records that a duplicate rule found; without a header of its own it tells no more of them.
+
+    https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_duplicaterules.htm
+    """
+    # Its REST interface leaves a letter out of the name.
+    results = [error.get("duplicateResut") or error.get("duplicateResult") for error in errors]
+    rules = [rule for result in results for rule in _inner(result, "matchResults")]
+    found = [one.get("record") for rule in rules for one in _inner(rule, "matchRecords")]
+    ids = [str(one["Id"]) for one in found if isinstance(one, dict) and one.get("Id")]
+    return list(dict.fromkeys(map(long_id, ids)))
+
+
+def _inner(value: Any, name: str) -> list[Error]:
+    return _listed(value.get(name)) if isinstance(value, dict) else []
 
 
 def _code(error: Error) -> str:
