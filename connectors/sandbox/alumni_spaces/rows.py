@@ -111,10 +111,10 @@ def put(record: Row, path: str, value: Any) -> Row:
 
 def parts_of_list(rows: Iterator[bytes], together: int = 500) -> Iterator[bytes]:
     """One JSON array, in pieces."""
-    piece = bytearray()
+    piece = bytearray(b"[")
     for number, row in enumerate(rows):
-        piece += (b"," if number else b"[") + row
+        piece += (b"," if number else b"") + row
         if number % together == together - 1:
             yield bytes(piece)
             piece.clear()
-    yield bytes(piece or b"[") + b"]"
+    yield bytes(piece) + b"]"
