@@ -17,7 +17,7 @@ import orjson
 
 from connectors.sandbox.alumni_spaces.queries import BadQueryError, query
 from connectors.sandbox.alumni_spaces.rows import KEPT, parts_of_list, person_of, put, stamped, transaction_of
-from connectors.sandbox.people import people
+from connectors.sandbox.people import Shares, people
 from connectors.sandbox.stand_in import Answer, FormField, Request, Row, StandIn
 
 USERNAME, PASSWORD = "sandbox-vault", "sandbox-vault-password"
@@ -38,6 +38,7 @@ class AlumniSpaces(StandIn):
     verbs      what the key may use
     refusal    the status that another verb is answered with
     gifts      how many transactions each person made, with a Person record for each
+    overlap    who is here only, or not at all: see `people`
     generated  people are invented while the list is sent and kept nowhere, so that there may be a million
     """
 
@@ -54,13 +55,14 @@ class AlumniSpaces(StandIn):
         refusal: int = 403,
         gifts: int = 1,
         generated: bool = False,
+        overlap: Shares | None = None,
     ) -> None:
         super().__init__(people=people, seed=seed)
         self.verbs, self.refusal, self.gifts, self.generated = verbs, refusal, gifts, generated
         self.records |= {"person": {}, "transaction": {}}
         self._last_id = 0
         if not generated:
-            self._fill()
+            self._fill(overlap)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -172,10 +174,10 @@ class AlumniSpaces(StandIn):
     def _now(self) -> str:
         return self.clock().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
-    def _fill(self) -> None:
+    def _fill(self, overlap: Shares | None) -> None:
         number = 0
-        for person in people(self.people, self.seed):
-            for _ in range(self.gifts):
+        for person in people(self.people, self.seed, overlap):
+            for _ in range(self.gifts if person["where"] != "crm" else 0):
                 number += 1
                 id = self.create("person", person_of(person))
                 self.create("transaction", transaction_of(person, id, number))
