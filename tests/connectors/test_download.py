@@ -96,7 +96,7 @@ def test_spaces_before_the_first_character_do_not_matter() -> None:
 
 def test_reading_stops_when_it_is_closed() -> None:
     response = Pieces(b"[1,", b"2,")
-    with Download(response, 90, Temporary) as body:
+    with Download(response, 90, lambda how: Temporary("It failed.")) as body:
         body.read(1)
     assert response.is_closed
 
@@ -128,7 +128,7 @@ def test_a_slow_answer_is_not_cut_while_it_flows(monkeypatch: pytest.MonkeyPatch
         clock[0] += 60
 
     monkeypatch.setattr(download, "answered_by", noted)
-    monkeypatch.setattr(download.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("connectors.download.time.monotonic", lambda: clock[0])
     assert len(opened(*[b"x" * PIECE] * 5).read()) == 5 * PIECE
     assert min(limits) > 0
     limits.clear()
@@ -161,7 +161,7 @@ def test_a_full_disk_is_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
         def close(self) -> None:
             """Nothing is open."""
 
-    monkeypatch.setattr(download.tempfile, "TemporaryFile", Full)
+    monkeypatch.setattr("connectors.download.tempfile.TemporaryFile", Full)
     with opened(b"12") as body:
         error = failure(lambda: laid_by(body))
     assert isinstance(error, NeedsAttention)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from connectors.sandbox.stand_in import Row
 
 GROUPED_BY = ("person", "status", "taxed", "contentID", "asSiteID")
 SHAPING = ("order", "order_by", "group_by", "transDate_start", "transDate_end")
-MATH = {
+MATH: dict[str, Callable[[list[Any]], Any]] = {
     "sum": lambda found: sum(found, Decimal(0)),
     "avg": lambda found: sum(found, Decimal(0)) / len(found) if found else None,
     "min": lambda found: min(found, default=None),

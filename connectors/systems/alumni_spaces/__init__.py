@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import takewhile
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -43,6 +43,7 @@ from connectors.systems.alumni_spaces.lists import batches, pauses, rows
 ENVIRONMENTS = {"vault.alumnispaces.com": "production", "vault-dev.alumnispaces.com": "test"}
 OVERLAP = timedelta(minutes=10)
 """How far behind the last end a poll goes back: what was stored late bears an earlier time."""
+STAMPS = ("_updated", "_created")
 TRIES = 3
 """How often a list is begun that breaks off; what came of it before may come again."""
 
@@ -206,10 +207,11 @@ class AlumniSpaces(Connector):
         """
         before = moment(cursor)
         newest, since = before, before - OVERLAP if before else None
-        for order in ("_updated", "_created") if since else ("_updated",):
+        for order in STAMPS if since else STAMPS[:1]:
             query = {**dict(parse_qsl(narrow)), "order_by": order, "order": "DESC"}
             with self._http.download("transaction/query", query) as body:
-                recent = takewhile(lambda row, order=order: _is_since(row, order, since), rows(body))
+                listed = takewhile(partial(_is_since, names=(order,), since=since), rows(body))
+                recent = filter(partial(_is_since, names=STAMPS, since=since), listed)
                 for number, batch in enumerate(batches(recent, body, self.page_records)):
                     records = tuple(record_of(row, fields, f"?{order}.{number}.{at}") for at, row in enumerate(batch))
                     newest = _newest(newest, records)
@@ -265,10 +267,11 @@ def _refused_verb(answer: Answer) -> ConnectorError | None:
     return VerbRefusedError(f"Alumni Spaces doesn't let this key do that ({answer.status}).{said}")
 
 
-def _is_since(row: Any, order: str, since: datetime | None) -> bool:
-    """Whether the list is still where things are new; a row without a time says nothing about that."""
-    time = moment(row.get(order)) if since and isinstance(row, dict) else None
-    return since is None or time is None or time >= since
+def _is_since(row: Any, names: Sequence[str], since: datetime | None) -> bool:
+    """Whether the newest of these times of a row isn't before; a row without any says nothing about that."""
+    given = [row.get(name) for name in names] if since and isinstance(row, dict) else []
+    times = [time for time in map(moment, given) if time]
+    return since is None or not times or max(times) >= since
 
 
 def _newest(before: datetime | None, records: Sequence[Record]) -> datetime | None:
