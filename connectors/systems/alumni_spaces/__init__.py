@@ -43,6 +43,8 @@ from connectors.systems.alumni_spaces.lists import batches, pauses, rows
 ENVIRONMENTS = {"vault.alumnispaces.com": "production", "vault-dev.alumnispaces.com": "test"}
 OVERLAP = timedelta(minutes=10)
 """How far behind the last end a poll goes back: what was stored late bears an earlier time."""
+PAGES_AT_ONCE = 2
+"""Pages for somebody who only looks: nobody waits for a whole list then."""
 STAMPS = ("_updated", "_created")
 TRIES = 3
 """How often a list is begun that breaks off; what came of it before may come again."""
@@ -185,18 +187,17 @@ class AlumniSpaces(Connector):
             self._http.close()
 
     def _people(self, fields: Sequence[str]) -> Iterator[Page]:
-        """The whole list. Its first page comes as soon as it is here; the rest is on disk before we go on."""
-        is_whole, is_here, read = True, False, 0
+        """The whole list. Its first pages come as soon as they are here; the rest is on disk before we go on."""
+        is_whole, read = True, 0
         with self._http.download("person/") as body:
-            for batch in batches(rows(body), body, self.page_records):
+            for number, batch in enumerate(batches(rows(body), body, self.page_records), start=1):
                 records = tuple(record_of(row, fields, f"?{read + at}") for at, row in enumerate(batch))
                 read += len(records)
                 # Who can't be read is not missing: as long as there is one, nobody is.
                 is_whole = is_whole and not any(record.problem for record in records)
                 yield Page(records)
-                if not is_here:
+                if number == PAGES_AT_ONCE:
                     yield from (Page(()) for _ in pauses(body))
-                    is_here = True
         if is_whole:
             yield Page((), complete=True)
 
