@@ -96,8 +96,12 @@ def test_a_create_whose_answer_was_lost_is_found_by_a_full_list_first(
     assert len(world.linked()) == 1
 
 
-def test_a_key_that_may_only_read_stops_the_sync_with_the_reason(there: StandIn) -> None:
-    there.verbs = "GET"
+def test_a_key_that_may_only_read_stops_the_sync_with_the_reason() -> None:
+    with start("alumni_spaces", people=3, verbs="GET") as there:
+        refused_sync(there)
+
+
+def refused_sync(there: StandIn) -> None:
     world = to_vault(there)
     Connection.objects.filter(system="alumni_spaces").update(
         settings={**Connection.objects.get(system="alumni_spaces").settings, "verbs": "GET, POST"}

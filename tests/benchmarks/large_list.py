@@ -101,12 +101,12 @@ def pull(people: int, settings: dict[str, Any]) -> None:
     # Secrets stand among the settings: nothing of this database outlives the measurement.
     there = Connection.objects.create(name="Vault", system="alumni_spaces", settings=settings)
     cursor = Cursor.objects.create(connection=there, object_type="person")
-    with_connector = there.open()
-    described = next(kind for kind in with_connector.describe() if kind.name == "person")
+    vault = there.open()
+    described = next(kind for kind in vault.describe() if kind.name == "person")
     for name in ("first", "again"):
         began = time.monotonic()
         done = poll(
-            with_connector, cursor, FIELDS, described=described, limits=ListLimits(), beat=lambda: None
+            vault, cursor, FIELDS, described=described, limits=ListLimits(), beat=lambda: None
         )  # fmt: skip
         seconds = time.monotonic() - began
         if not done.complete or done.read != people:
