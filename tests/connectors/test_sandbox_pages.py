@@ -13,7 +13,12 @@ import requests
 
 from connectors.sandbox.server import StandIn, stand_ins, start
 
-FIRST_NAME = {"alumni360": "first_name", "alumniq": "firstname", "salesforce": "FirstName", "alumni_spaces": "name.first"}
+FIRST_NAME = {
+    "alumni360": "first_name",
+    "alumniq": "firstname",
+    "salesforce": "FirstName",
+    "alumni_spaces": "name.first",
+}
 LAST_NAME = {"alumni360": "last_name", "alumniq": "lastname", "salesforce": "LastName", "alumni_spaces": "name.last"}
 PHONE = {"alumni360": "phone", "alumniq": "workphone", "salesforce": "Phone", "alumni_spaces": "phones.mobile"}
 STAMP = {"alumni360": "updated_at", "alumniq": "updated", "salesforce": "SystemModstamp", "alumni_spaces": "_updated"}
