@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any
@@ -16,6 +17,7 @@ from connectors.records import ConnectorError, Gone, NeedsAttention, Rejected, S
 
 WORDS_LENGTH = 300
 """How many characters of a system's own words we repeat."""
+MOST_DIGITS = 60
 LONGEST_PAUSE = 86_400.0
 """Seconds that we believe a Retry-After: whoever asks for years has a broken clock."""
 
@@ -61,6 +63,21 @@ def decode(body: bytes) -> Any:
             return json.loads(body, parse_constant=str, parse_float=_number)
         except RecursionError:
             raise ValueError("nested too deep") from None
+
+
+def decode_exactly(body: bytes) -> Any:
+    """The JSON of a body, whose numbers keep their digits: what isn't whole is a text, 25.10 is "25.10"."""
+    try:
+        return json.loads(body, parse_constant=str, parse_float=digits) if body else None
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def digits(number: str | Decimal) -> str:
+    """A number that isn't whole as JSON had it, without an exponent."""
+    exact = Decimal(number)
+    # Written out, 1e999999 would be a megabyte of zeros.
+    return format(exact, "f") if exact.is_finite() and abs(exact.adjusted()) < MOST_DIGITS else str(number)
 
 
 def meaning(answer: Answer, label: str) -> ConnectorError:

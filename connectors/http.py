@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, quote_plus, urljoin, urlsplit
 
 import orjson
@@ -22,6 +22,7 @@ import requests
 
 from connectors.answers import Answer, decode, meaning, readable
 from connectors.deadline import answered_by
+from connectors.download import Download
 from connectors.peers import PeerCheckingAdapter, connect_failure, host_of, is_same_place
 from connectors.rate import shared_bucket
 from connectors.records import ConnectorError, NeedsAttention, Rejected, Temporary, Unknown, Values
@@ -52,7 +53,8 @@ class Http:
     label       the system's name in sentences for people
     secrets     texts that are cut out of every message, however they are encoded in an address
     explain     an answer of 400 and above → the error it means, or None for the usual reading
-    max_bytes   how large an answer may be, unpacked
+    max_bytes   how large an answer may be, unpacked; what is `download`ed may be larger
+    decoder     the JSON of a body, where numbers must not become what is usual; raises ValueError
     """
 
     def __init__(
@@ -68,12 +70,13 @@ class Http:
         explain: Callable[[Answer], ConnectorError | None] = lambda answer: None,
         retries: int = 4,
         max_bytes: int = 64_000_000,
+        decoder: Callable[[bytes], Any] = decode,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.base_url, self.label = base_url.rstrip("/"), label
         self.host = host_of(base_url)
         self._timeout, self._retries, self._max_bytes = timeout, retries, max_bytes
-        self._explain, self._sleep = explain, sleep
+        self._explain, self._decode, self._sleep = explain, decoder, sleep
         self._secrets: tuple[str, ...] = ()
         self.keep_secret(*secrets)
         self._session = _session(concurrency, headers or {})
@@ -112,6 +115,7 @@ class Http:
     ) -> Answer:
         """One call, repeated as often as it may be. Its answer is below 400 and holds the JSON promised.
 
+        json: what is sent as JSON; bytes are JSON already.
         All of it takes no longer than LONGEST_CALL.
 
         Raises the errors of `connectors.records`. A write that isn't `repeatable` and whose answer was
@@ -121,11 +125,30 @@ class Http:
             method,
             f"{self.base_url}/{path.lstrip('/')}",
             params,
-            form if json is None else jsonlib.dumps(json, allow_nan=False).encode(),
+            form
+            if json is None
+            else json
+            if isinstance(json, bytes)
+            else jsonlib.dumps(json, allow_nan=False).encode(),
             {**({} if json is None else {"Content-Type": "application/json"}), **(headers or {})},
             method in READS if repeatable is None else repeatable,
             may_be_empty,
         )
+        return self._repeated(request)
+
+    def download(self, path: str, params: Mapping[str, str] | None = None) -> Download:
+        """A GET whose answer is read piece by piece, once its head came; the caller closes it.
+
+        Until then it is repeated like `send`. However long all of it takes, it is not cut while it flows.
+        """
+        url = f"{self.base_url}/{path.lstrip('/')}"
+        return cast(Download, self._repeated(_Request("GET", url, params, None, {}, True, False, True)).data)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._session.close()
+
+    def _repeated(self, request: _Request) -> Answer:
         left, retry = LONGEST_CALL, 0
         while True:
             self._bucket.take()
@@ -136,10 +159,6 @@ class Http:
                 left -= time.monotonic() - began
                 left -= self._wait(retry, error, left)
             retry += 1
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self._session.close()
 
     def _wait(self, retry: int, error: Temporary, left: float) -> float:
         """Wait before the next try; the seconds of it. Raises the error where no try is left, or no time."""
@@ -171,7 +190,7 @@ class Http:
         for hop in range(REDIRECTS):
             if hop:
                 self._bucket.take()
-            with self._session.request(
+            response = self._session.request(
                 request.method,
                 url,
                 params=params,
@@ -180,12 +199,21 @@ class Http:
                 timeout=(min(CONNECT_TIMEOUT, self._timeout), self._timeout),
                 allow_redirects=False,
                 stream=True,
-            ) as response:
+            )
+            if request.is_download and response.status_code < 400 and not response.is_redirect:
+                return Answer(response.status_code, response.headers, self._download(request, response))
+            with response:
                 if not response.is_redirect:
                     return self._answer(request, response)
                 # The parameters are in the new address where they still matter.
                 url, params = self._followed(request, response), None
         raise NeedsAttention(f"{self.label} sends us in circles at {self.host}. Check the address.")
+
+    def _download(self, request: _Request, response: requests.Response) -> Download:
+        def failed(how: Exception | str) -> ConnectorError:
+            return self._lost(request, how) if isinstance(how, str) else self._failure(request, how)
+
+        return Download(response, LONGEST_CALL, failed)
 
     def _followed(self, request: _Request, response: requests.Response) -> str:
         """Where a redirect leads, if it stays within the system: our key isn't for strangers."""
@@ -207,7 +235,7 @@ class Http:
             # Before it is cut to a length: half a secret would no longer be known for one.
             body = self.scrub(body.decode("utf-8", "replace")).encode()
         try:
-            data = decode(body)
+            data = self._decode(body)
         except ValueError:
             if status < 400:
                 raise _BrokenPromiseError("with something that isn't JSON, or only a part of it") from None
@@ -225,7 +253,7 @@ class Http:
                 raise _BrokenPromiseError(f"with more than {self._max_bytes // 1_000_000} MB at once")
         return bytes(body)
 
-    def _failure(self, request: _Request, problem: requests.RequestException | UnicodeError) -> ConnectorError:
+    def _failure(self, request: _Request, problem: Exception) -> ConnectorError:
         """No answer, or half of one."""
         if isinstance(problem, ValueError):
             return NeedsAttention(
@@ -273,6 +301,7 @@ class _Request:
     headers: Mapping[str, str] = field(repr=False)
     repeatable: bool
     may_be_empty: bool
+    is_download: bool = False
 
 
 class _BrokenPromiseError(Exception):
@@ -293,6 +322,10 @@ def _written_forms(secret: str) -> set[str]:
     in_json = jsonlib.dumps(secret)[1:-1]
     in_base64 = b64encode(secret.encode()).decode()
     return {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), in_json, in_base64}
+
+
+def _encoded(data: Any) -> bytes:
+    return data if isinstance(data, bytes) else jsonlib.dumps(data, allow_nan=False).encode()
 
 
 class _Session(requests.Session):

@@ -71,7 +71,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some records, and where to go on after them.
+    """Some records, and where to go on after them; none, where a long answer is still on its way.
 
     cursor     JSON; handed to the next `poll` once these records are stored. None: go on as before
     complete   set on the last page of a list that was whole: every page came, the total did not move

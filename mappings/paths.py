@@ -53,6 +53,12 @@ def root(path: str) -> str:
     return _parse(path)[0]
 
 
+def folded(path: str) -> str:
+    """The path with its labels as they are compared: equal ones name the same place. Raises PathError."""
+    top, inner = _parse(path)
+    return top + "".join(f".{step}" if isinstance(step, str) else f"[{step.folded}]" for step in inner)
+
+
 def get(values: Mapping[str, Any], path: str) -> Any:
     """What a record holds there; MISSING if the top-level field is absent, None if only an inner one is."""
     top, inner = _parse(path)

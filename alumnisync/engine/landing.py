@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -12,11 +13,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from alumnisync.engine.faults import FAULTS_IN_A_ROW, reference_of
+from alumnisync.engine.seen import SeenIds
 from connectors import bulk
 from connectors.models import Cursor, RemoteRecord
 from connectors.packing import fingerprint
 from connectors.records import Page, Record, Temporary, Values
-from mappings.paths import root
+from mappings.paths import PathError, folded, root
 
 LONGEST_TEXT = 255
 BLANKS: tuple[Any, ...] = (None, "", [], {})
@@ -47,16 +49,17 @@ class Landing:
     read          records that came, repeated ones too
     changed       records that were new, different, or seen again after they had been missed or gone
     gone          records that the system reported as deleted
-    seen          hashes of the ids that came and are not deleted; a hash is far smaller than an id
+    seen          the ids that came and are not deleted
     names, filled field → in how many records it was, and was not blank
     """
 
     def __init__(self, cursor: Cursor, volatile: frozenset[str]) -> None:
         self.cursor = cursor
         self.roots = frozenset(root(path) for path in cursor.fields)
+        self.places = {folded(path): path for path in cursor.fields}
         self.volatile = volatile
         self.read = self.changed = self.gone = 0
-        self.seen: set[int] = set()
+        self.seen = SeenIds()
         self.names: Counter[str] = Counter()
         self.filled: Counter[str] = Counter()
         self._faults = 0
@@ -107,7 +110,7 @@ class Landing:
             return UNSTORABLE_VALUES
         row.values, row.version = values, record.version
         row.created_there, row.modified_there = in_utc(record.created), in_utc(record.modified)
-        row.field_times = prune(record.field_times, self.roots)
+        row.field_times = dict(times_at(record.field_times, self.places))
         return ""
 
     def _tally(self, values: Values) -> None:
@@ -134,8 +137,11 @@ class Landing:
                 self.changed += 1
             elif row.remote_id not in known or known[row.remote_id].gone_at is None:
                 self.gone += 1
-        self.seen.update(hash(id) for id, row in rows.items() if row.gone_at is None)
-        self.seen.difference_update(hash(id) for id, row in rows.items() if row.gone_at is not None)
+        for id, row in rows.items():
+            if row.gone_at is None:
+                self.seen.add(id)
+            else:
+                self.seen.discard(id)
 
 
 def renumber(cursor_id: int, count: int) -> range:
@@ -153,6 +159,14 @@ def renumber(cursor_id: int, count: int) -> range:
 def prune(values: Mapping[str, Any], roots: frozenset[str]) -> Values:
     """Only the fields asked for; one that is absent stays absent."""
     return {name: value for name, value in values.items() if name in roots}
+
+
+def times_at(times: Mapping[str, datetime], places: Mapping[str, str]) -> Iterator[tuple[str, datetime]]:
+    """Path as the rules write it → when the field there was changed. places: folded path → as the rules write it."""
+    for name, time in times.items():
+        with suppress(PathError):
+            if path := places.get(folded(name)):
+                yield path, time
 
 
 def fingerprint_of(values: Values, volatile: frozenset[str]) -> bytes:

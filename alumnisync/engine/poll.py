@@ -164,7 +164,7 @@ def find_absent(landing: Landing) -> list[int]:
     """Keys of the rows that the list lacked."""
     rows = RemoteRecord.objects.filter(cursor=landing.cursor, gone_at=None).order_by()
     pairs = rows.values_list("pk", "remote_id").iterator(chunk_size=CHUNK)
-    return [pk for pk, remote_id in pairs if hash(remote_id) not in landing.seen]
+    return [pk for pk, remote_id in pairs if remote_id not in landing.seen]
 
 
 def mark_absent(cursor: Cursor, absent: Sequence[int], started: datetime) -> tuple[int, int]:

@@ -62,14 +62,15 @@ def _hosts(stand_in: StandIn) -> tuple[str, str]:
 
 
 def _row(stand_in: StandIn, request: Request) -> Row | None:
-    return stand_in.records[stand_in.people_type].get(stand_in.record_id(request.path.removeprefix("/")))
+    record = stand_in.records[stand_in.people_type].get(stand_in.record_id(request.path.removeprefix("/")))
+    return None if record is None else stand_in.form_row(record)
 
 
 def _list(stand_in: StandIn, words: str) -> Answer:
     columns = [field for field in stand_in.form_fields() if field.is_column]
     people = stand_in.records[stand_in.people_type].items()
     found = [(record_id, row) for record_id, row in people if _contains(row, words)]
-    lines = "".join(_line(record_id, row, columns) for record_id, row in found[:MOST_SHOWN])
+    lines = "".join(_line(record_id, stand_in.form_row(row), columns) for record_id, row in found[:MOST_SHOWN])
     heads = "".join(f'<th scope="col">{escape(field.label)}</th>' for field in columns)
     more = f" The first {MOST_SHOWN} are shown: search for more." if len(found) > MOST_SHOWN else ""
     return _frame(

@@ -15,7 +15,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -109,6 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
         return Request(self.command, unquote(address.path), query, headers, body)
 
     def _send(self, answer: Answer) -> None:
+        if answer.parts is not None:
+            self._send_parts(answer, answer.parts)
+            return
         content = answer.content
         self.send_response(answer.status)
         for name, value in {"Content-Type": "application/json; charset=utf-8", **answer.headers}.items():
@@ -121,6 +124,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         self.end_headers()
         self.wfile.write(content)
+
+    def _send_parts(self, answer: Answer, parts: Iterable[bytes]) -> None:
+        self.send_response(answer.status)
+        for name, value in {"Content-Type": "application/json; charset=utf-8", **answer.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for part in parts:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+            if answer.cut:
+                self.close_connection = True
+                return
+        self.wfile.write(b"0\r\n\r\n")
 
     def _drop(self) -> None:
         self.close_connection = True

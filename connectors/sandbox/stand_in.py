@@ -6,9 +6,10 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from http.server import HTTPServer
 from types import TracebackType
 from typing import Any, ClassVar, NamedTuple, Self
@@ -37,18 +38,29 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes out: JSON as `body`, or `raw` bytes. cut: end the body early; silent: say nothing at all."""
+    """What goes out: JSON as `body`, or `raw` bytes, or `parts` that are made while they are sent.
+
+    cut: end the body early; silent: say nothing at all
+    """
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bytes = b""
+    parts: Iterable[bytes] | None = None
     cut: bool = False
     silent: bool = False
 
     @property
     def content(self) -> bytes:
-        return self.raw or (b"" if self.status in (204, 304) else orjson.dumps(self.body))
+        return self.raw or (b"" if self.status in (204, 304) else orjson.dumps(self.body, default=_as_digits))
+
+
+def _as_digits(number: object) -> orjson.Fragment:
+    """An exact number as JSON has it: 25.10 stays 25.10."""
+    if not isinstance(number, Decimal):
+        raise TypeError
+    return orjson.Fragment(format(number, "f"))
 
 
 class LogLine(NamedTuple):
@@ -130,6 +142,10 @@ class StandIn(ABC):
     def record_id(self, text: str) -> str:
         """The id of a person's record, as it is stored, from how an address writes it."""
         return text
+
+    def form_row(self, record: Row) -> Row:
+        """A person's record by the names of `form_fields`, which `change` takes as well."""
+        return record
 
     def loggable(self, path: str) -> str:
         """The path without anybody's data in it."""

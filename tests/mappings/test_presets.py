@@ -15,6 +15,7 @@ from connectors.models import setting_defaults
 from connectors.records import ObjectType
 from connectors.sandbox.server import start
 from connectors.systems.alumni360 import Alumni360
+from connectors.systems.alumni_spaces import AlumniSpaces
 from connectors.systems.salesforce import Salesforce
 from mappings.presets.mirroring import mirrored
 from mappings.presets.reading import Preset, all_presets, presets_for
@@ -25,6 +26,7 @@ from mappings.setup.sections import SetupError
 
 PLATFORM, CRM = ("alumni360", "user"), ("salesforce", "Contact")
 PLAIN, NPSP = "alumni360-salesforce", "alumni360-salesforce-npsp"
+VAULT = "alumni-spaces-salesforce"
 every_preset = pytest.mark.parametrize("preset", all_presets(), ids=lambda preset: preset.name)
 
 
@@ -61,8 +63,8 @@ def test_a_preset_says_what_it_is_and_what_must_be_checked(preset: Preset) -> No
         for path in (pair["right"], *pair["keep_old"].values())
         if path.endswith("__c") and "__" not in path.removesuffix("__c")
     }
-    assert custom
-    assert not {path for path in custom | {"Alumni_Id__c"} if path not in preset.about}
+    custom.add(preset.contents("a", "b").sides["right"]["key_field"])
+    assert not {path for path in custom if path not in preset.about}
 
 
 def test_presets_are_offered_where_both_kinds_of_record_fit() -> None:
@@ -139,6 +141,23 @@ def test_with_npsp_the_specific_fields_are_mapped_and_the_household_is_spoken_of
     assert said["email"]["right"] == "npe01__HomeEmail__c"
     assert said["deceased"]["right"] == "npsp__Deceased__c"
     assert "also changes other people of the household" in preset(NPSP).about
+
+
+def test_what_donors_typed_waits_for_a_person_and_nothing_goes_to_the_vault() -> None:
+    said = pairs(VAULT)
+    assert {pair["to_left"] for pair in said.values()} == {"off"}
+    assert {pair["to_right"] for field, pair in said.items() if field != "birthday"} == {"review"}
+    assert said["birthday"]["to_right"] == "fill"
+    assert preset(VAULT).contents("Vault", "CRM").sides["left"]["several"]
+    assert [each.name for each in presets_for("alumni_spaces", "person", *CRM)] == [VAULT]
+
+
+def test_the_vault_s_preset_lacks_only_the_field_for_its_ids(described: dict[Side, ObjectType]) -> None:
+    with start("alumni_spaces", people=1) as there:
+        vault = AlumniSpaces({**setting_defaults(AlumniSpaces), **there.settings})
+        found = problems(rules(VAULT), {**described, Side.LEFT: vault.describe()[0]})
+    assert found
+    assert all("“Vault_Id__c”" in sentence for sentence in found)
 
 
 PATHS = st.sampled_from(["email", "name", "city", "zip", "no_mail", "dead"])
