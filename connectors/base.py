@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from connectors.http import LONGEST_CALL
 from connectors.peers import host_of, refuse_address
 from connectors.records import Identity, NeedsAttention, ObjectType, Outcome, Page, Record, Total, Write
+from connectors.services import Service
 
 
 class SecretField(forms.CharField):
@@ -125,6 +126,10 @@ class Connector(ABC):
     Settings: ClassVar[type[ConnectorSettings]] = ConnectorSettings
     batch_size: ClassVar[int] = 1
     """How many writes one call takes."""
+    services: ClassVar[tuple[Service, ...]] = ()
+    """The web services that the system calls here. Their `router` stands in the module `views` beside the class."""
+    connection_id: int | None = None
+    """The stored connection that it was opened from; what a system sends us is kept by it."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings: Mapping[str, Any] = _Settings(settings)
@@ -144,6 +149,11 @@ class Connector(ABC):
         settings: the connection's, without its secrets
         """
         return ""
+
+    @classmethod
+    def places(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """The parts of an account (clubs, campuses) that call our services, each with a token of its own."""
+        return ()
 
     @property
     def may_look(self) -> bool:
