@@ -128,6 +128,8 @@ class Connector(ABC):
     """How many writes one call takes."""
     services: ClassVar[tuple[Service, ...]] = ()
     """The web services that the system calls here. Their `router` stands in the module `views` beside the class."""
+    staff_type: ClassVar[str] = ""
+    """The kind of record that is a list of staff (name, email) to be typed by hand as well; "" where there is none."""
     connection_id: int | None = None
     """The stored connection that it was opened from; what a system sends us is kept by it."""
 

@@ -17,6 +17,7 @@ class Service:
     method, path   how it is called; the path begins after the system's part of the address and holds {place}
     example  a body of an invented person; empty where the call has none
     unless   the setting that says, unticked, that this account does without it; "" where it is always needed
+    instead  services that make it unnecessary once all of them are used
     """
 
     name: str
@@ -26,3 +27,4 @@ class Service:
     path: str
     example: Mapping[str, Any] = field(default_factory=dict)
     unless: str = ""
+    instead: tuple[str, ...] = ()

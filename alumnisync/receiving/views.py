@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -79,6 +80,16 @@ def refuse_for_a_fault(request: HttpRequest, error: Exception) -> HttpResponse:
     return refusal(request, 500, ("", FAULT.format(reference_of(error, "while a call was answered"))))
 
 
+REFUSALS: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+    Exception: refuse_for_a_fault,
+    ConnectorError: refuse_record,
+    HttpError: refuse_call,
+    TooMany: refuse_pace,
+    AuthenticationError: refuse_token,
+    ValidationError: refuse_fields,
+}
+
+
 @csrf_exempt
 def no_such_service(request: HttpRequest) -> HttpResponse:
     return refusal(request, 404, ("", NO_SERVICE.format(request.build_absolute_uri("/api/docs"))))
@@ -95,12 +106,8 @@ def build() -> NinjaAPI:
     )
     for kind in receiving():
         api.add_router(f"/{kind.name}", import_module(f"{kind.__module__}.views").router)
-    api.add_exception_handler(Exception, refuse_for_a_fault)
-    api.add_exception_handler(ConnectorError, refuse_record)
-    api.add_exception_handler(HttpError, refuse_call)
-    api.add_exception_handler(TooMany, refuse_pace)
-    api.add_exception_handler(AuthenticationError, refuse_token)
-    api.add_exception_handler(ValidationError, refuse_fields)
+    for error, handler in REFUSALS.items():
+        api.add_exception_handler(error, handler)
     return api
 
 

@@ -104,6 +104,7 @@ class InTouchReceiver(Connector):
     batch_size = 100
     page_size = 200
     services = SERVICES
+    staff_type = STAFF
 
     @classmethod
     def places(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -123,10 +124,10 @@ class InTouchReceiver(Connector):
         )
         lacking = [club for club in clubs if club not in with_token]
         client = str(self.settings["client_id"])
-        notes = (f"Clubs: {', '.join(clubs)}.",)
+        notes = [f"Clubs: {', '.join(clubs)}."]
         if lacking:
-            notes += (f"No token was made yet for {', '.join(lacking)}: see “Turn-up”.",)
-        return Identity(organisation=client, label=f"Client {client}", notes=notes)
+            notes.append(f"No token was made yet for {', '.join(lacking)}: see “Turn-up”.")
+        return Identity(organisation=client, label=f"Client {client}", notes=tuple(notes))
 
     def describe(self, object_types: Sequence[str] = ()) -> tuple[ObjectType, ...]:
         known = self._connection()

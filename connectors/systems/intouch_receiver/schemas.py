@@ -129,7 +129,7 @@ class SourceCreated(BaseModel):
 class SourceFields(BaseModel):
     """What changes of a lead source."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"name": "Open day in spring"}})
+    model_config = ConfigDict(extra="forbid")
 
     external_id: Id | None = None
     name: Annotated[str, Field(max_length=255, min_length=1)] | None = None

@@ -35,6 +35,7 @@ SERVICES = (
         "POST",
         "/clubs/{place}/prospects/save",
         PROSPECT,
+        instead=("create_prospect", "update_prospect"),
     ),
     Service(
         "create_prospect",
@@ -43,6 +44,7 @@ SERVICES = (
         "POST",
         "/clubs/{place}/prospects",
         PROSPECT,
+        instead=("save_prospect",),
     ),
     Service(
         "update_prospect",
@@ -51,6 +53,7 @@ SERVICES = (
         "PUT",
         "/clubs/{place}/prospects/{id}",
         {"mobile_phone": "+1 573 555 0199"},
+        instead=("save_prospect",),
     ),
     Service(
         "save_member",
@@ -60,6 +63,7 @@ SERVICES = (
         "POST",
         "/clubs/{place}/members/save",
         MEMBER,
+        instead=("create_member", "update_member"),
     ),
     Service(
         "create_member",
@@ -68,6 +72,7 @@ SERVICES = (
         "POST",
         "/clubs/{place}/members",
         MEMBER,
+        instead=("save_member",),
     ),
     Service(
         "update_member",
@@ -77,6 +82,7 @@ SERVICES = (
         "PUT",
         "/clubs/{place}/members/{id}",
         {"membership": "Monthly"},
+        instead=("save_member",),
     ),
     Service(
         "list_staff",
