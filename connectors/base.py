@@ -128,6 +128,8 @@ class Connector(ABC):
     """How many writes one call takes."""
     services: ClassVar[tuple[Service, ...]] = ()
     """The web services that the system calls here. Their `router` stands in the module `views` beside the class."""
+    place_word: ClassVar[str] = ""
+    """What a part of an account that calls us is called: "Club"."""
     staff_type: ClassVar[str] = ""
     """The kind of record that is a list of staff (name, email) to be typed by hand as well; "" where there is none."""
     connection_id: int | None = None

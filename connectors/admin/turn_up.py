@@ -12,7 +12,7 @@ from django.urls import URLPattern, reverse
 
 from connectors.admin.pages import ScreenAdmin, tell
 from connectors.base import Connector
-from connectors.models import Connection, ServiceNote
+from connectors.models import Connection, ServiceNote, ServiceUse
 from connectors.moments import when
 from connectors.receiving.inbox import there
 from connectors.receiving.staff import as_lines, keep_typed, typed
@@ -91,7 +91,7 @@ class TurnUpScreens(ScreenAdmin):
         places = kind.places(connection.settings)
         shown = {
             "connection": connection,
-            "places": [_place(one) for one in standings(kind, connection)],
+            "places": [_place(one, kind.place_word) for one in standings(kind, connection)],
             "services": [_call(request, kind, each, places[0] if places else "") for each in kind.services],
             "our_id": OUR_ID,
             "docs": request.build_absolute_uri(reverse("api:openapi-view")),
@@ -106,9 +106,10 @@ class TurnUpScreens(ScreenAdmin):
         return self.show(request, "connectors/turn_up.html", f"Turn-up of {connection}", **{**shown, **given})
 
 
-def _place(standing: PlaceStanding) -> dict[str, Any]:
+def _place(standing: PlaceStanding, word: str) -> dict[str, Any]:
     return {
         "name": standing.place,
+        "title": f"{word} {standing.place}".strip(),
         "waited_for": standing.waited_for,
         "services": [_service(one) for one in standing.services],
         "tokens": [
@@ -128,11 +129,14 @@ def _service(standing: ServiceStanding) -> dict[str, Any]:
         "name": standing.service.name,
         "tone": tone,
         "state": words,
-        "first": when(use.first_done_at) if use else "",
-        "last": when(use.last_at) if use else "",
-        "done": f"{use.done:,}" if use else "0",
-        "refused": f"{use.refused:,}" if use and use.refused else "",
+        "calls": _calls(use) if use else "",
     }
+
+
+def _calls(use: ServiceUse) -> str:
+    done = f"{use.done:,} done" + (f", the first {when(use.first_done_at)}" if use.first_done_at else "")
+    refused = f"; {use.refused:,} refused" if use.refused else ""
+    return f"{done}{refused}; last called {when(use.last_at)}"
 
 
 def _call(request: HttpRequest, kind: type[Connector], service: Service, place: str) -> dict[str, Any]:
@@ -141,7 +145,8 @@ def _call(request: HttpRequest, kind: type[Connector], service: Service, place: 
     return {
         "label": service.label,
         "name": service.name,
-        "about": service.about,
+        # Backticks are for the description, which is Markdown.
+        "about": service.about.replace("`", ""),
         "method": service.method,
         # Not encoded: it is to be read, not followed.
         "address": f"{request.scheme}://{request.get_host()}/api/{kind.name}{path}",

@@ -104,6 +104,7 @@ class InTouchReceiver(Connector):
     batch_size = 100
     page_size = 200
     services = SERVICES
+    place_word = "Club"
     staff_type = STAFF
 
     @classmethod
