@@ -79,7 +79,7 @@ def test_a_token_is_shown_once_and_kept_nowhere(admin_client: Client, clubs: Con
     assert made is not None
     assert (made.place, made.made_by) == ("12", "admin")
     assert not TOKEN.search(admin_client.get(url("turn_up", clubs)).content.decode())
-    kept = [*AccessToken.objects.values_list(), *LogEntry.objects.values_list()]
+    kept: list[object] = [*AccessToken.objects.values_list(), *LogEntry.objects.values_list()]
     kept += [session.get_decoded() for session in Session.objects.all()]
     assert token not in repr(kept)
     assert "Added" in LogEntry.objects.latest("pk").get_change_message()

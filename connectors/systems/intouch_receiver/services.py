@@ -21,7 +21,7 @@ PERSON: dict[str, Any] = {
 }
 PROSPECT = {**PERSON, "staff_owner_email": "sam.rowan@example.org", "lead_source_id": "17"}
 MEMBER = {**PERSON, "membership": "Annual"}
-SOURCE = {"external_id": "9d20-invented", "name": "Open day"}
+SOURCE: dict[str, Any] = {"external_id": "9d20-invented", "name": "Open day"}
 
 SAVED = "Answers with our `id`, and with `created`: whether the record is new."
 ONCE = "Saving the same `external_id` again changes the record that is there and never makes a second one."
