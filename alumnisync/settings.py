@@ -53,6 +53,8 @@ INSTALLED_APPS = [
     "django_countries",
     "django_q",
     "import_export",
+    # For the static files of the services' description: without it they would come from another host.
+    "ninja",
     "connectors",
     "mappings",
     "alumnisync",

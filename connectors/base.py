@@ -17,6 +17,7 @@ from django.core.exceptions import ValidationError
 from connectors.http import LONGEST_CALL
 from connectors.peers import host_of, refuse_address
 from connectors.records import Identity, NeedsAttention, ObjectType, Outcome, Page, Record, Total, Write
+from connectors.services import Service
 
 
 class SecretField(forms.CharField):
@@ -138,6 +139,14 @@ class Connector(ABC):
     Settings: ClassVar[type[ConnectorSettings]] = ConnectorSettings
     batch_size: ClassVar[int] = 1
     """How many writes one call takes."""
+    services: ClassVar[tuple[Service, ...]] = ()
+    """The web services that the system calls here. Their `router` stands in the module `views` beside the class."""
+    place_word: ClassVar[str] = ""
+    """What a part of an account that calls us is called: "Club"."""
+    staff_type: ClassVar[str] = ""
+    """The kind of record that is a list of staff (name, email) to be typed by hand as well; "" where there is none."""
+    connection_id: int | None = None
+    """The stored connection that it was opened from; what a system sends us is kept by it."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings: Mapping[str, Any] = _Settings(settings)
@@ -177,6 +186,11 @@ class Connector(ABC):
     def files_written(cls, settings: Mapping[str, Any]) -> list[Path]:
         """The files that it wrote for people to take in, the newest first."""
         return []
+
+    @classmethod
+    def places(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """The parts of an account (clubs, campuses) that call our services, each with a token of its own."""
+        return ()
 
     @property
     def may_look(self) -> bool:

@@ -37,7 +37,9 @@ class Connection(models.Model):
         kind = connectors()[self.system]
         # A setting left blank means its default, as in a form; None and "" are what is stored then.
         given = {name: value for name, value in self.settings.items() if value not in (None, "")}
-        return kind({**setting_defaults(kind), **given, **self.secrets})
+        opened = kind({**setting_defaults(kind), **given, **self.secrets})
+        opened.connection_id = self.pk
+        return opened
 
 
 def setting_defaults(kind: type[Connector]) -> dict[str, Any]:
@@ -168,3 +170,102 @@ class SeenField(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AccessToken(models.Model):
+    """Lets a system call our web services for one place of a connection; only its hash is kept."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="access_tokens")
+    place = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    made_by = models.CharField(max_length=150)
+    made_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    minute = models.DateTimeField(null=True, blank=True, editable=False, help_text="The minute that is counted.")
+    calls = models.PositiveIntegerField(default=0, editable=False, help_text="Calls in that minute.")
+
+    class Meta:
+        verbose_name = "token"
+        verbose_name_plural = "tokens"
+        ordering = ["connection", "place", "made_at"]
+
+    def __str__(self) -> str:
+        return f"{self.connection}: {self.place}"
+
+
+class ServiceUse(models.Model):
+    """How often a place called a web service of ours, and whether it ever worked."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="service_uses")
+    place = models.CharField(max_length=100)
+    service = models.CharField(max_length=50)
+    done = models.PositiveBigIntegerField(default=0)
+    refused = models.PositiveBigIntegerField(default=0)
+    first_done_at = models.DateTimeField(null=True, blank=True)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "use of a service"
+        verbose_name_plural = "uses of services"
+        ordering = ["connection", "place", "service"]
+        constraints = [models.UniqueConstraint(fields=["connection", "place", "service"], name="one_row_per_service")]
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.service}"
+
+
+class ServiceNote(models.Model):
+    """A call that was refused, or that lacked something, and why; no values."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="service_notes")
+    place = models.CharField(max_length=100)
+    service = models.CharField(max_length=50)
+    at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField()
+    record = models.CharField(max_length=255, blank=True, help_text="The id the caller gave it.")
+    why = models.TextField()
+
+    class Meta:
+        verbose_name = "note on a call"
+        verbose_name_plural = "notes on calls"
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["connection", "-id"], name="newest_notes_first")]
+
+    def __str__(self) -> str:
+        return self.why
+
+
+class ReceivedRecord(models.Model):
+    """What a system sent us, as it stands now: a poll reads it as if it came from another system.
+
+    place      the part of the account it belongs to; "" for all of them
+    sender_id  its id at the sender; "" where it has none. Ours is the primary key
+    number     rises with every change, in the order of the commits
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="received_records")
+    object_type = models.CharField(max_length=50)
+    place = models.CharField(max_length=100, blank=True)
+    sender_id = models.CharField(max_length=255, blank=True)
+    stage = models.CharField(max_length=20, blank=True)
+    values = PackedField(default=dict, editable=False)
+    number = models.BigIntegerField()
+    received_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "received record"
+        verbose_name_plural = "received records"
+        ordering = ["connection", "number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "object_type", "place", "sender_id"],
+                condition=~models.Q(sender_id=""),
+                name="one_row_per_sender_id",
+            )
+        ]
+        indexes = [models.Index(fields=["connection", "number"], name="received_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.object_type} {self.pk}"

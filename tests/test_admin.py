@@ -30,7 +30,18 @@ from alumnisync.models import (
     Review,
     SyncRun,
 )
-from connectors.models import Connection, Cursor, FeedRow, KnownObjectType, RemoteRecord, SeenField
+from connectors.models import (
+    AccessToken,
+    Connection,
+    Cursor,
+    FeedRow,
+    KnownObjectType,
+    ReceivedRecord,
+    RemoteRecord,
+    SeenField,
+    ServiceNote,
+    ServiceUse,
+)
 from mappings.models import FieldMapping, MappingVersion, Sync, SyncSide, ValueMap
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +91,10 @@ def make_rows(name: str) -> None:
     )
     FeedRow.objects.create(cursor=cursor, change_id=name, landed_at=now)
     SeenField.objects.create(cursor=cursor, name=name, first_seen_at=now)
+    ReceivedRecord.objects.create(connection=connection, number=1, received_at=now, changed_at=now)
+    AccessToken.objects.create(connection=connection, place=name, digest=name, made_at=now)
+    ServiceUse.objects.create(connection=connection, place=name, service="save", last_at=now)
+    ServiceNote.objects.create(connection=connection, place=name, service="save", at=now, status=422)
     sync = Sync.objects.create(name=name)
     version = MappingVersion.objects.create(sync=sync, number=1)
     SyncSide.objects.create(version=version, side="left", connection=connection, object_type="person")

@@ -4,7 +4,17 @@ from django.contrib import admin
 
 from connectors.admin import connections  # noqa: F401 - registers
 from connectors.admin.pages import ReadOnlyAdmin
-from connectors.models import Cursor, FeedRow, KnownObjectType, RemoteRecord, SeenField
+from connectors.models import (
+    AccessToken,
+    Cursor,
+    FeedRow,
+    KnownObjectType,
+    ReceivedRecord,
+    RemoteRecord,
+    SeenField,
+    ServiceNote,
+    ServiceUse,
+)
 
 
 @admin.register(Cursor)
@@ -40,3 +50,31 @@ class KnownObjectTypeAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "connection", "described_at")
     list_select_related = ("connection",)
     search_fields = ("name", "label")
+
+
+@admin.register(AccessToken)
+class AccessTokenAdmin(ReadOnlyAdmin):
+    list_display = ("place", "connection", "made_by", "made_at", "last_used_at")
+    list_select_related = ("connection",)
+    search_fields = ("place__exact",)
+
+
+@admin.register(ServiceUse)
+class ServiceUseAdmin(ReadOnlyAdmin):
+    list_display = ("service", "place", "connection", "done", "refused", "last_at")
+    list_select_related = ("connection",)
+    search_fields = ("service", "place__exact")
+
+
+@admin.register(ServiceNote)
+class ServiceNoteAdmin(ReadOnlyAdmin):
+    list_display = ("at", "place", "service", "status", "record", "why")
+    list_select_related = ("connection",)
+    search_fields = ("record__exact", "why")
+
+
+@admin.register(ReceivedRecord)
+class ReceivedRecordAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "sender_id", "place", "stage", "connection", "changed_at", "removed_at")
+    list_select_related = ("connection",)
+    search_fields = ("sender_id__exact",)

@@ -16,6 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from connectors.admin.files import FileScreens
 from connectors.admin.pages import shows_form, tell
+from connectors.admin.turn_up import TurnUpScreens
 from connectors.base import Connector
 from connectors.checking import Checked, check, describe_type, standing, verify
 from connectors.described import restore
@@ -42,7 +43,7 @@ MOST_NAMED = 12
 
 
 @admin.register(Connection)
-class ConnectionAdmin(FileScreens):
+class ConnectionAdmin(FileScreens, TurnUpScreens):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         # Not even read: a page never needs a secret, nor the key to decrypt it.
         connections: QuerySet[Connection] = super().get_queryset(request)
@@ -51,6 +52,7 @@ class ConnectionAdmin(FileScreens):
     def screens(self) -> list[URLPattern]:
         unlogged = sensitive_post_parameters()
         return [
+            *super().screens(),
             self.looks("", self.see_all, "changelist"),
             self.looks("add/", self.choose_system, "add", ADD),
             self.does("add/<str:system>/", shows_form(unlogged(self.add_one)), "add_system", ADD),
@@ -253,6 +255,7 @@ def _summary(connection: Connection) -> dict[str, Any]:
         "system": kind.label if kind else connection.system,
         "is_known": kind is not None,
         "has_files": kind is not None and bool(kind.file_kinds),
+        "calls_us": kind is not None and bool(kind.services),
         "organisation": known.get("label") or known.get("organisation", ""),
         "id": known.get("organisation", ""),
         "environment": ENVIRONMENTS.get(known.get("environment", "")),

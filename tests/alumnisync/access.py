@@ -79,6 +79,10 @@ OWN: dict[str, Access] = {
     "connectors_connection_discard_file": button(OPERATORS),
     "connectors_connection_written_file": Access(looks=_who(OPERATORS)),
     "connectors_connection_look": FINDS,
+    "connectors_connection_turn_up": READS,
+    "connectors_connection_make_token": button(OPERATORS),
+    "connectors_connection_withdraw_token": button(OPERATORS),
+    "connectors_connection_type_staff": button(OPERATORS),
     # What waits for a decision.
     **{
         f"alumnisync_{model}_{name}": button(REVIEWERS)
@@ -130,12 +134,16 @@ READ_ONLY = (
     "alumnisync_progress",
     "alumnisync_review",
     "alumnisync_syncrun",
+    "connectors_accesstoken",
     "connectors_connection",
     "connectors_cursor",
     "connectors_feedrow",
     "connectors_knownobjecttype",
+    "connectors_receivedrecord",
     "connectors_remoterecord",
     "connectors_seenfield",
+    "connectors_servicenote",
+    "connectors_serviceuse",
     "mappings_fieldmapping",
     "mappings_mappingversion",
     "mappings_sync",

@@ -17,7 +17,15 @@ from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
 from alumnisync.models import Alarm, CheckAnswer, SyncRun
-from connectors.models import FeedRow, KnownObjectType, SeenField
+from connectors.models import (
+    AccessToken,
+    FeedRow,
+    KnownObjectType,
+    ReceivedRecord,
+    SeenField,
+    ServiceNote,
+    ServiceUse,
+)
 from mappings.models import MappingVersion, ValueMap
 from tests.factories import PAIRS, World
 
@@ -155,6 +163,11 @@ def _add_rest(world: World) -> None:
     )
     Alarm.objects.create(sync=world.sync)
     CheckAnswer.objects.create(sync=world.sync, point="contact", text="Ada", said_by="pat", said_at=now)
+    caller = world.connections["left"]
+    ReceivedRecord.objects.create(connection=caller, number=1, received_at=now, changed_at=now)
+    AccessToken.objects.create(connection=caller, place="12", digest="x", made_at=now)
+    ServiceUse.objects.create(connection=caller, place="12", service="save", last_at=now)
+    ServiceNote.objects.create(connection=caller, place="12", service="save", at=now, status=422)
     ValueMap.objects.create(version=world.version, name="status", pairs=[["a", "b"]])
     draft = MappingVersion.objects.create(sync=world.sync, number=2, state="draft", created_by="edith")
     for side in world.version.sides.all():

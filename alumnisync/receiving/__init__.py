@@ -1,0 +1,1 @@
+"""The address at which other systems call us."""
