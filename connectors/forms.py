@@ -71,8 +71,11 @@ class ConnectionEntry:
             self.connection,
             name=self.name.cleaned_data["name"],
             settings=worth_keeping(self.kind, cleaned, self.settings.data, self.connection.settings),
-            secrets={name: cleaned[name] for name in secret_fields(self.kind) if self._is_typed(name)},
-            without=self._forgotten(),
+            secrets={
+                name: cleaned[name] for name in secret_fields(self.kind) if self._is_typed(name) and cleaned[name]
+            },
+            # What the system's form has no use for beside the other settings is not kept either.
+            without={*self._forgotten(), *(name for name in secret_fields(self.kind) if not cleaned[name])},
         )
 
     @property
