@@ -82,7 +82,8 @@ def _named(data: Any) -> dict[str, str]:
     """{"errors": {"email": […]}}, {"errors": [{"field": "email", "message": …}]}, or {"email": […]} alone."""
     for name in ("errors", "details", "error", "detail"):
         found = at(data, name)
-        if isinstance(found, Mapping):
+        # What else they call details may be the record itself, which is nobody's business in a message.
+        if name == "errors" and isinstance(found, Mapping):
             return {str(key): _sentence(words) for key, words in found.items()}
         if isinstance(found, list):
             named = {_field(each): _sentence(each) for each in found if isinstance(each, Mapping) and _field(each)}
