@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from tests.connectors.rest_servers import DATASETTE_SECRET, KINTO_PASSWORD, Fore
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("foreign servers")]
 
 KINTO = "/buckets/crm/collections/people/records"
-SERVERS: dict[str, Callable[[Path], AbstractContextManager[Foreign]]] = {"Kinto": kinto, "Datasette": datasette}
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +30,21 @@ def _near(settings: Any) -> None:
     settings.ALLOW_PRIVATE_ADDRESSES = True
 
 
-@pytest.fixture(scope="module", params=SERVERS)
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Foreign]]:
-    with SERVERS[request.param](tmp_path_factory.mktemp(request.param)) as there:
-        yield request.param, there
+@pytest.fixture(scope="module")
+def kinto_there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foreign]:
+    with kinto(tmp_path_factory.mktemp("kinto")) as there:
+        yield there
+
+
+@pytest.fixture(scope="module")
+def datasette_there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foreign]:
+    with datasette(tmp_path_factory.mktemp("datasette")) as there:
+        yield there
+
+
+@pytest.fixture(params=["Kinto", "Datasette"])
+def running(request: pytest.FixtureRequest) -> tuple[str, Foreign]:
+    return request.param, request.getfixturevalue(f"{request.param.lower()}_there")
 
 
 @pytest.fixture
@@ -204,27 +214,28 @@ def sync(*words: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_two_of_them_are_kept_in_step(tmp_path: Path) -> None:
-    with kinto(tmp_path) as left, datasette(tmp_path) as right:
-        here, there = connect("Kinto", left), connect("Datasette", right)
-        (tmp_path / "syncs.yaml").write_text(SYNC)
-        call_command("load_setup", tmp_path / "syncs.yaml", stdout=StringIO())
-        call_command("check_connection", "Kinto", stdout=(said := StringIO()))
-        assert "127.0.0.1" in said.getvalue()
-        ids = people(here, 7)
-        people(there, 2)
-        done = sync("--approve", str(sync()["run"]))
-        assert (done["state"], done["created"]) == ("done", {"left": 0, "right": 5})
-        update(here, ids[0], first_name="Here")
-        update(there, next(iter(there.find("person", "email", ["ann5@example.org"]))).id, last_name="There")
-        assert sync()["updated"] == {"left": 1, "right": 1}
-        assert one(here, ids[5]).values["last_name"] == "There"
-        found = list(there.find("person", "email", ["ann0@example.org"]))
-        assert [record.values["first_name"] for record in found] == ["Here"]
-        again = sync()
-        assert (again["updated"], again["created"]) == ({"left": 0, "right": 0}, {"left": 0, "right": 0})
-        dumped = StringIO()
-        call_command("dump_setup", stdout=dumped)
-        assert KINTO_PASSWORD not in dumped.getvalue()
-        assert DATASETTE_SECRET not in dumped.getvalue()
-        assert right.settings["auth"]["token"] not in dumped.getvalue()
+def test_two_of_them_are_kept_in_step(kinto_there: Foreign, datasette_there: Foreign, tmp_path: Path) -> None:
+    empty("Kinto", kinto_there)
+    empty("Datasette", datasette_there)
+    here, there = connect("Kinto", kinto_there), connect("Datasette", datasette_there)
+    (tmp_path / "syncs.yaml").write_text(SYNC)
+    call_command("load_setup", tmp_path / "syncs.yaml", stdout=StringIO())
+    call_command("check_connection", "Kinto", stdout=(said := StringIO()))
+    assert "127.0.0.1" in said.getvalue()
+    ids = people(here, 7)
+    people(there, 2)
+    done = sync("--approve", str(sync()["run"]))
+    assert (done["state"], done["created"]) == ("done", {"left": 0, "right": 5})
+    update(here, ids[0], first_name="Here")
+    update(there, next(iter(there.find("person", "email", ["ann5@example.org"]))).id, last_name="There")
+    assert sync()["updated"] == {"left": 1, "right": 1}
+    assert one(here, ids[5]).values["last_name"] == "There"
+    found = list(there.find("person", "email", ["ann0@example.org"]))
+    assert [record.values["first_name"] for record in found] == ["Here"]
+    again = sync()
+    assert (again["updated"], again["created"]) == ({"left": 0, "right": 0}, {"left": 0, "right": 0})
+    dumped = StringIO()
+    call_command("dump_setup", stdout=dumped)
+    assert KINTO_PASSWORD not in dumped.getvalue()
+    assert DATASETTE_SECRET not in dumped.getvalue()
+    assert datasette_there.settings["auth"]["token"] not in dumped.getvalue()

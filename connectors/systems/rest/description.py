@@ -256,19 +256,17 @@ def place_of(key: str) -> Place:
     return (part, key.removeprefix(f"{part}_")) if part else (key.rstrip("_"),)
 
 
-def nested(cleaned: Mapping[str, Any]) -> dict[str, Any]:
-    """The form's settings as a setup file says them, without what is blank or has no meaning."""
+def nested(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The form's settings as a setup file says them, without what is blank or the default anyway."""
     said: dict[str, Any] = {}
-    for key, value in cleaned.items():
+    for key, value in given.items():
         part, *inner = place_of(key)
-        initial = ObjectForm.base_fields[key].initial
-        is_leading = bool(inner) and inner[0] == PARTS[part]
-        if value in BLANKS or (value == initial and not is_leading and key != "id"):
+        if value in BLANKS or (value == ObjectForm.base_fields[key].initial and key != "id"):
             continue
-        if not inner:
-            said[part] = value
-        elif cleaned.get(f"{part}_{PARTS[part]}") not in (*BLANKS, "none"):
+        if inner:
             said.setdefault(part, {})[inner[0]] = value
+        else:
+            said[part] = value
     return said
 
 

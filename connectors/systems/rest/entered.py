@@ -74,7 +74,6 @@ def _typed(line: str) -> dict[str, Any]:
     known = dict(zip(("name", "label", "kind"), filter(None, parts[:3]), strict=False)) if parts[0] else {}
     if len(parts) == 3 and not parts[1]:
         known = {"name": parts[0], "kind": parts[2]}
-    # What a line has no place for was written in a setup file, and stays.
     return known | {key: value for part in parts[3:] for key, value in _mark(part)}
 
 
@@ -85,6 +84,10 @@ def _mark(part: str) -> Iterable[tuple[str, Any]]:
         return [("writable", False)]
     if found := re.fullmatch(r"longest (\d+)", part):
         return [("length", int(found[1]))]
+    if part.startswith("type "):
+        return [("type", part.removeprefix("type "))]
+    if part.startswith("options "):
+        return [("options", part.removeprefix("options ").split("|"))]
     raise ValidationError(f"“{part}” is not understood: write name, label, format.")
 
 
@@ -94,6 +97,8 @@ def _line(given: Mapping[str, Any]) -> str:
         *(["required"] if given.get("required") else []),
         *(["read only"] if given.get("writable") is False else []),
         *([f"longest {given['length']}"] if given.get("length") else []),
+        *([f"type {given['type']}"] if given.get("type") else []),
+        *([f"options {'|'.join(given['options'])}"] if given.get("options") else []),
     ]
     return ", ".join([*parts, *marks] if marks or parts[2] else list(filter(None, parts)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import yaml
@@ -10,9 +11,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from connectors.systems.rest.description import Place, read_objects
-from connectors.systems.rest.widget import ObjectsWidget
-
-WIDTH = 100
+from connectors.systems.rest.widget import ObjectsWidget, TypedObjects, label_of
 
 
 class ObjectsField(forms.Field):
@@ -29,17 +28,15 @@ class ObjectsField(forms.Field):
         if not isinstance(value, Mapping):
             raise ValidationError("Write each kind of record by its name, like person: {list: {path: /people}}.")
         _, mistakes = read_objects(value)
+        if "" in value:
+            mistakes.append((("",), "Give each kind of record a name, like person."))
+        say = label_of if isinstance(value, TypedObjects) else partial(_place_of, lines=lines)
         if mistakes:
-            raise ValidationError([f"{_place_of(place, lines)}: {sentence}" for place, sentence in mistakes])
+            raise ValidationError([f"{say(place)}: {sentence}" for place, sentence in mistakes])
         return dict(value)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return bool(initial != data)
-
-
-def written(objects: Mapping[str, Any]) -> str:
-    """The kinds of record as a setup file writes them."""
-    return yaml.safe_dump(dict(objects), sort_keys=False, allow_unicode=True, width=WIDTH, default_flow_style=None)
 
 
 def _parsed(text: str) -> tuple[Any, dict[Place, int]]:
