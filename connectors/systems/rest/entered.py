@@ -71,9 +71,7 @@ def _written(value: Any) -> str:
 
 def _typed(line: str) -> dict[str, Any]:
     parts = [part.strip() for part in line.split(",")]
-    known = dict(zip(("name", "label", "kind"), filter(None, parts[:3]), strict=False)) if parts[0] else {}
-    if len(parts) == 3 and not parts[1]:
-        known = {"name": parts[0], "kind": parts[2]}
+    known = {key: part for key, part in zip(("name", "label", "kind"), parts, strict=False) if part}
     return known | {key: value for part in parts[3:] for key, value in _mark(part)}
 
 
