@@ -55,6 +55,8 @@ REQUIRED = {
 }
 OPTIONAL = {"templates"}
 LONGEST = 500
+GENERAL = ("memory", "rest")
+"""Systems of no vendor, whose names are words of their own."""
 # Where somebody comes in from outside: a browser, a command line, another program.
 ENTRANCES = ("admin", "command", "dashboard", "forms", "management", "navigation", "settings", "urls", "views", "wsgi")
 FROM_OUTSIDE = ("django.contrib.admin", "django.core.management", "django.http", "django.shortcuts", "unfold")
@@ -115,7 +117,7 @@ def test_pure_files_know_neither_django_nor_http(pattern: str) -> None:
 
 
 def test_no_system_is_named_outside_its_own_files() -> None:
-    kinds = [kind for kind in connectors().values() if kind.name != "memory"]
+    kinds = [kind for kind in connectors().values() if kind.name not in GENERAL]
     # However it is spelled: alumni_spaces, Alumni Spaces, AlumniSpaces.
     names = {re.sub(r"[^a-z0-9]", "", text.lower()) for kind in kinds for text in (kind.name, kind.label)}
     at_home = ("connectors/systems/*", "connectors/sandbox/*", "mappings/presets/*", "alumnisync/demo*")

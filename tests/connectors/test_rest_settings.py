@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 
 from connectors.models import Connection
 from connectors.registry import connectors
@@ -171,3 +174,10 @@ def test_the_secrets_are_those_of_the_sign_in() -> None:
         "auth_value",
         "auth_client_secret",
     }
+
+
+def test_the_page_s_example_is_a_setup_file() -> None:
+    page = (Path(settings.BASE_DIR) / "docs/systems/rest.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    setup = read(example)
+    assert setup.connections[0].secrets == {"auth_password": SECRET}

@@ -44,7 +44,7 @@ def test_it_says_where_they_are_and_stops_when_told(run: Run) -> None:
     process = run("--json", "--people", "2")
     told = json.loads(first_line(process))
 
-    assert sorted(told) == ["alumni360", "alumniq", "salesforce"]
+    assert {"alumni360", "salesforce"} <= set(told)
     settings = told["alumni360"]["settings"]
     key = {settings["key_header"]: settings["api_key"]}
     assert requests.get(f"{settings['base_url']}/users/?page=1", headers=key, timeout=10).ok
@@ -68,7 +68,7 @@ def test_one_of_them_on_a_port_of_its_own(run: Run) -> None:
 
 
 def test_a_system_without_a_stand_in_is_wrong_usage() -> None:
-    with pytest.raises(CommandError, match="alumni360, alumniq, salesforce") as caught:
+    with pytest.raises(CommandError, match="There are: alumni360, ") as caught:
         call_command("sandbox", "phonebook")
     assert caught.value.returncode == 2
 

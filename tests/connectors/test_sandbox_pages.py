@@ -13,9 +13,9 @@ import requests
 
 from connectors.sandbox.server import StandIn, stand_ins, start
 
-FIRST_NAME = {"alumni360": "first_name", "alumniq": "firstname", "salesforce": "FirstName"}
-LAST_NAME = {"alumni360": "last_name", "alumniq": "lastname", "salesforce": "LastName"}
-PHONE = {"alumni360": "phone", "alumniq": "workphone", "salesforce": "Phone"}
+FIRST_NAME = {"alumni360": "first_name", "alumniq": "firstname", "rest": "first_name", "salesforce": "FirstName"}
+LAST_NAME = {"alumni360": "last_name", "alumniq": "lastname", "rest": "last_name", "salesforce": "LastName"}
+PHONE = {"alumni360": "phone", "alumniq": "workphone", "rest": "phone", "salesforce": "Phone"}
 HOSTILE = "<script>alert('x')</script>\"&"
 
 
@@ -89,7 +89,8 @@ def test_saving_changes_what_was_typed_and_nothing_else(there: StandIn) -> None:
 
 def test_times_move_as_in_the_system_itself(there: StandIn) -> None:
     record_id = first_id(there)
-    stamp = {"alumni360": "updated_at", "alumniq": "updated", "salesforce": "SystemModstamp"}[there.system]
+    stamps = {"alumni360": "updated_at", "alumniq": "updated", "rest": "updated", "salesforce": "SystemModstamp"}
+    stamp = stamps[there.system]
     there.clock = lambda: datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC)
     save(there, record_id, **{PHONE[there.system]: "573-555-0143"})
     assert str(row(there, record_id)[stamp]).startswith("2031-05-04")

@@ -28,7 +28,7 @@ from connectors.records import (
     Values,
     Write,
 )
-from connectors.systems.rest.answers import at, id_at, one_record, text_at
+from connectors.systems.rest.answers import NOTHING, at, id_at, one_record, text_at
 from connectors.systems.rest.description import Description, read_objects
 from connectors.systems.rest.fields import described, is_deleted
 from connectors.systems.rest.finding import found_by
@@ -93,7 +93,8 @@ class Rest(Connector):
                 held = Page(records)
             count += len(page.rows)
             for row in page.rows if about.changed_since_field else ():
-                last = since.later(last, at(row, about.changed_since_field))
+                found = at(row, about.changed_since_field)
+                last = last if found is NOTHING else since.later(last, found)
         yield from self._last(about, held, last, page, is_sound=is_sound)
 
     def read(self, object_type: str, ids: Sequence[str], fields: Sequence[str]) -> Iterator[Record]:

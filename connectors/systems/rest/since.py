@@ -82,7 +82,7 @@ def _mark(value: Any) -> tuple[int, Decimal, str] | None:
 def _like(sample: str, moment: datetime) -> str:
     """A moment written as the system writes its own: some compare such texts letter by letter."""
     sample = sample.strip()
-    if not sample[:4].isdecimal() or len(sample) < 10:
+    if sample[4:5] != "-" or len(sample) < 10:
         return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if len(sample) == 10:
         return date.isoformat(moment.date())
