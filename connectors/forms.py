@@ -144,7 +144,9 @@ def _dress(form: forms.BaseForm) -> None:
     for name, field in form.fields.items():
         if isinstance(field, SecretField):
             # A browser must neither fill in the password of this page nor offer to remember the secret.
-            form.fields[name].widget = forms.PasswordInput(attrs={"autocomplete": "new-password"}, render_value=False)
+            form.fields[name].widget = forms.PasswordInput(
+                {**field.widget.attrs, "autocomplete": "new-password"}, render_value=False
+            )
         elif isinstance(field, forms.JSONField):
             field.encoder = _Readable
             field.widget.attrs["spellcheck"] = "false"

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from connectors.base import Connector
+from connectors.looking import MOST_FIELDS, Sample, sample_of
 from connectors.models import setting_defaults
-from connectors.records import MISSING, ConnectorError, Identity, ObjectType, Record
-from connectors.showing import as_text
+from connectors.records import ConnectorError, Identity, ObjectType
 from connectors.storing import BLANKS
 
-MOST_KINDS, MOST_ROWS, LONGEST = 5, 10, 80
+MOST_KINDS = 5
 
 
 @dataclass(frozen=True)
 class Tried:
-    """The first records of one kind. rows: id, version, and the fields' values in their order, as texts.
-
-    count    records in the first page
-    is_all   whether nothing came after them
-    problem  why they can't be read; or why one of them can't
-    """
+    """The first records of one kind. count: in its first page; problem: why they can't be read."""
 
     described: ObjectType
-    rows: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    sample: Sample | None = None
     count: int = 0
-    is_all: bool = False
     problem: str = ""
 
 
@@ -46,25 +40,11 @@ def try_out(kind: type[Connector], cleaned: Mapping[str, Any]) -> tuple[Identity
 
 
 def _tried(connector: Connector, described: ObjectType) -> Tried:
-    names = [each.name for each in described.fields if each.readable]
+    names = [each.name for each in described.fields if each.readable][:MOST_FIELDS]
     try:
+        # The second page is asked for to see that there is a way to it.
         pages = list(islice(connector.poll(described.name, None, names), 2))
     except ConnectorError as error:
         return Tried(described, problem=error.message)
     records = pages[0].records if pages else ()
-    return Tried(
-        described,
-        tuple(_row(record, names) for record in records[:MOST_ROWS] if not record.problem),
-        len(records),
-        is_all=len(pages) < 2,
-        problem=next((record.problem for record in records if record.problem), ""),
-    )
-
-
-def _row(record: Record, names: list[str]) -> tuple[str, ...]:
-    values = [as_text(record.values.get(name, MISSING)) for name in names]
-    return (record.id, record.version, *(_short(value) for value in values))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return Tried(described, sample_of(described, records, is_all=len(pages) < 2), len(records))

@@ -196,7 +196,7 @@ class ConnectionAdmin(ScreenAdmin):
         entry = ConnectionEntry(kind, connection, request.POST if request.method == "POST" else None)
         if request.method == "POST" and entry.is_valid():
             if "try" in request.POST and kind.may_look:
-                return self._try(request, entry, f"Trial of {title.lower()}" if is_new else f"Trial: {title}")
+                return self._try(request, entry, f"Trial: {title}")
             changed = entry.save()
             self._note(request, connection, changed, is_new=is_new)
             return redirect("admin:connectors_connection_change", connection.pk)
@@ -318,10 +318,8 @@ def _tried(one: Tried) -> dict[str, Any]:
     said = [f"It can {', '.join(can)}."] * bool(can) + [f"It can't {', '.join(cannot)}."] * bool(cannot)
     return {
         "label": described.label or described.name,
-        "names": [each.label or each.name for each in described.fields if each.readable],
-        "rows": one.rows,
+        "sample": one.sample,
         "count": one.count,
-        "is_all": one.is_all,
         "problem": one.problem,
         "offers": " ".join(said),
     }

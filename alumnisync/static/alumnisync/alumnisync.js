@@ -53,10 +53,11 @@ function keepFresh(part) {
 function showWhenItMatters(control) {
     const [name, choices] = control.dataset.when.split("=");
     const deciding = control.form?.elements[name];
+    const row = control.closest("[data-setting]") || control.closest(".as-field");
     const follow = () => {
         const matters = choices.split(" ").includes(deciding.value);
         control.disabled = !matters;
-        control.closest(".as-field").hidden = !matters;
+        row.hidden = !matters;
     };
     if (deciding) {
         deciding.addEventListener("change", follow);
