@@ -11,7 +11,7 @@ from typing import Any
 from connectors.base import Connector
 from connectors.looking import MOST_FIELDS, Sample, sample_of
 from connectors.models import setting_defaults
-from connectors.records import ConnectorError, Identity, ObjectType
+from connectors.records import ConnectorError, Identity, NeedsAttention, ObjectType
 from connectors.storing import BLANKS
 
 MOST_KINDS = 5
@@ -34,6 +34,8 @@ def try_out(kind: type[Connector], cleaned: Mapping[str, Any]) -> tuple[Identity
     """
     given = {name: value for name, value in cleaned.items() if value not in BLANKS}
     with closing(kind({**setting_defaults(kind), **given})) as connector:
+        if not connector.may_look:
+            raise NeedsAttention("Reading there uses up what is read, so nothing is read just to try it. Store it.")
         identity = connector.check()
         described = [each for each in connector.describe() if each.fields][:MOST_KINDS]
         return identity, [_tried(connector, each) for each in described]

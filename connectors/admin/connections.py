@@ -195,7 +195,7 @@ class ConnectionAdmin(ScreenAdmin):
         is_new = connection.pk is None
         entry = ConnectionEntry(kind, connection, request.POST if request.method == "POST" else None)
         if request.method == "POST" and entry.is_valid():
-            if "try" in request.POST and kind.may_look:
+            if "try" in request.POST:
                 return self._try(request, entry, f"Trial: {title}")
             changed = entry.save()
             self._note(request, connection, changed, is_new=is_new)
@@ -207,7 +207,6 @@ class ConnectionAdmin(ScreenAdmin):
             entry=entry,
             label=kind.label,
             ask_for=kind.ask_for,
-            may_try=kind.may_look,
             connection=connection,
             is_new=is_new,
             time_zones=time_zones(),

@@ -16,6 +16,7 @@ from django.utils.html import strip_tags
 from connectors.models import Connection
 from connectors.sandbox.rest import SECRET
 from connectors.sandbox.server import start
+from connectors.systems.rest import Rest
 from mappings.setup.loading import known_setup, load
 from mappings.setup.reading import read_setup
 from tests.connectors.rest import There
@@ -219,3 +220,10 @@ def test_a_stored_secret_serves_a_trial(admin_client: Client, there: There) -> N
     page = admin_client.post(edit, entered(there, auth_value="", person_list_params="", **{"try": "yes"}))
     assert "a next page follows" in words(page)
     assert Connection.objects.get().settings["objects"]["person"]["list"]["params"] == {"status": "active"}
+
+
+def test_what_reading_uses_up_is_not_tried(admin_client: Client, there: There, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rest, "may_look", False)
+    page = admin_client.post(ADD, entered(there, **{"try": "yes"}))
+    assert "nothing is read just to try it" in words(page)
+    assert there.counts["requests"] == 0
