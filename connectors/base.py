@@ -71,7 +71,12 @@ def known_time_zone(value: str) -> None:
 
 
 class ConnectorSettings(forms.Form):
-    """Settings that every connector takes; a connector's own form inherits from this one."""
+    """Settings that every connector takes; a connector's own form inherits from this one.
+
+    groups: a field auth_type of the group "auth" stands in a setup file as auth: {type: …}
+    """
+
+    groups: ClassVar[tuple[str, ...]] = ()
 
     time_zone = forms.CharField(
         label="Time zone",

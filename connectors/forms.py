@@ -71,8 +71,11 @@ class ConnectionEntry:
             self.connection,
             name=self.name.cleaned_data["name"],
             settings=worth_keeping(self.kind, cleaned, self.settings.data, self.connection.settings),
-            secrets={name: cleaned[name] for name in secret_fields(self.kind) if self._is_typed(name)},
-            without=self._forgotten(),
+            secrets={
+                name: cleaned[name] for name in secret_fields(self.kind) if self._is_typed(name) and cleaned[name]
+            },
+            # What the system's form has no use for beside the other settings is not kept either.
+            without={*self._forgotten(), *(name for name in secret_fields(self.kind) if not cleaned[name])},
         )
 
     @property
@@ -141,7 +144,9 @@ def _dress(form: forms.BaseForm) -> None:
     for name, field in form.fields.items():
         if isinstance(field, SecretField):
             # A browser must neither fill in the password of this page nor offer to remember the secret.
-            form.fields[name].widget = forms.PasswordInput(attrs={"autocomplete": "new-password"}, render_value=False)
+            form.fields[name].widget = forms.PasswordInput(
+                {**field.widget.attrs, "autocomplete": "new-password"}, render_value=False
+            )
         elif isinstance(field, forms.JSONField):
             field.encoder = _Readable
             field.widget.attrs["spellcheck"] = "false"

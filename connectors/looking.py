@@ -66,7 +66,7 @@ def look(connection: Connection, name: str) -> Sample:
         readable = [each.name for each in described.fields if each.readable]
         pages = connector.poll(name, None, readable[:MOST_FIELDS])
         records, is_all = _first(pages)
-    return _sample(described, records, is_all=is_all, left_out=max(0, len(readable) - MOST_FIELDS))
+    return sample_of(described, records, is_all=is_all, left_out=max(0, len(readable) - MOST_FIELDS))
 
 
 def csv_of(sample: Sample) -> str:
@@ -113,7 +113,8 @@ def _labelled(value: Any) -> dict[str, dict[str, Any]]:
     return {}
 
 
-def _sample(described: ObjectType, records: Sequence[Record], *, is_all: bool, left_out: int) -> Sample:
+def sample_of(described: ObjectType, records: Sequence[Record], *, is_all: bool, left_out: int = 0) -> Sample:
+    """The table of these records."""
     shown = records[:MOST_RECORDS]
     readable = [(record.id, dict(flat(record.values))) for record in shown if not record.problem]
     names = _in_order(described.fields, readable)

@@ -26,6 +26,12 @@ def secret_fields(kind: type[Connector]) -> tuple[str, ...]:
     return tuple(name for name, field in kind.Settings.base_fields.items() if isinstance(field, SecretField))
 
 
+def file_place(kind: type[Connector], name: str) -> tuple[str, ...]:
+    """Where a setting stands in a setup file: by its name, or by the name of its group and its own."""
+    group = next((each for each in kind.Settings.groups if name.startswith(f"{each}_")), None)
+    return (group, name.removeprefix(f"{group}_")) if group else (name,)
+
+
 def readable_secrets(connection: Connection) -> dict[str, Any] | None:
     """The secrets stored; None where the key that they were encrypted with is gone."""
     try:
@@ -61,14 +67,15 @@ def keep(
 ) -> list[str]:
     """Stores a connection; the names of what changed. How it stands is then not known before the next check.
 
-    secrets: those entered anew; all others stay as they are, but for `without`
+    secrets: those entered anew; all others stay as they are
+    without: those that are not kept, neither stored nor entered ones
     """
     row = connection
     if connection.pk:
         row = Connection.objects.select_for_update().defer("secrets").get(pk=connection.pk)
     changed = [key for key in sorted({*row.settings, *settings}) if row.settings.get(key) != settings.get(key)]
     stored = readable_secrets(row) or {}
-    wanted = {key: value for key, value in stored.items() if key not in without} | dict(secrets)
+    wanted = {key: value for key, value in {**stored, **secrets}.items() if key not in without}
     changed += [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
     renamed = ["name"] if row.name != name or not row.pk else []
     row.name, row.settings = name, dict(settings)

@@ -28,6 +28,7 @@ from connectors.records import ConnectorError, Field, NeedsAttention, ObjectType
 from connectors.registry import connectors
 from connectors.renewing import renew
 from connectors.storing import offered_systems
+from connectors.trying import Tried, try_out
 
 Trail = list[tuple[str, str]]
 
@@ -198,6 +199,8 @@ class ConnectionAdmin(FileScreens, TurnUpScreens):
         is_new = connection.pk is None
         entry = ConnectionEntry(kind, connection, request.POST if request.method == "POST" else None)
         if request.method == "POST" and entry.is_valid():
+            if "try" in request.POST:
+                return self._try(request, entry, f"Trial: {title}")
             changed = entry.save()
             self._note(request, connection, changed, is_new=is_new)
             return redirect("admin:connectors_connection_change", connection.pk)
@@ -214,6 +217,15 @@ class ConnectionAdmin(FileScreens, TurnUpScreens):
             time_zones_id=TIME_ZONES,
             trail=trail,
         )
+
+    def _try(self, request: HttpRequest, entry: ConnectionEntry, title: str) -> HttpResponseBase:
+        found: dict[str, Any]
+        try:
+            identity, tried = try_out(entry.kind, entry.settings.cleaned_data)
+            found = {"identity": identity, "kinds": [_tried(one) for one in tried]}
+        except ConnectorError as error:
+            found = {"refused": error.message}
+        return self.show(request, "connectors/tried.html", title, **found)
 
     def _note(self, request: HttpRequest, connection: Connection, changed: Sequence[str], *, is_new: bool) -> None:
         """Who changed which settings, without any value."""
@@ -295,6 +307,27 @@ def _found(checked: Checked) -> dict[str, Any]:
         if look := kind["look"]:
             kind["there"] = f"{look.count:,}" if look.is_all else f"{look.count:,} or more"
     return {"kinds": kinds, "outlines": f"{checked.object_types - len(kinds):,}", "has_checked": True}
+
+
+def _tried(one: Tried) -> dict[str, Any]:
+    """The first records of a kind, and what can be done with it."""
+    described = one.described
+    abilities = {
+        "create records": described.can_create,
+        "change records": described.can_update,
+        "look records up": described.findable is None or bool(described.findable),
+        "read only what changed": not described.whole_lists,
+    }
+    can = [what for what, is_so in abilities.items() if is_so]
+    cannot = [what for what, is_so in abilities.items() if not is_so]
+    said = [f"It can {', '.join(can)}."] * bool(can) + [f"It can't {', '.join(cannot)}."] * bool(cannot)
+    return {
+        "label": described.label or described.name,
+        "sample": one.sample,
+        "count": one.count,
+        "problem": one.problem,
+        "offers": " ".join(said),
+    }
 
 
 def _seen(connection: Connection, name: str) -> dict[str, SeenField]:

@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
+from connectors.base import Connector
 from connectors.models import Connection
 from connectors.registry import connectors
-from connectors.storing import secret_fields
+from connectors.storing import file_place, secret_fields
 from mappings.models import FieldMapping, Sync, SyncSide, ValueMap
 from mappings.rules import Word
 from mappings.setup.contents import (
@@ -76,7 +77,17 @@ def _connection(row: Connection, variables: dict[str, str]) -> Plain:
         settings[name] = _new_variable(f"{row.name}_{name}", variables)
         variables[settings[name]] = f"{name} of {row.name}"
         settings[name] = f"${{{settings[name]}}}"
+    if kind:
+        settings = _in_groups(kind, settings)
     return {"name": row.name, "system": row.system, **({"settings": settings} if settings else {})}
+
+
+def _in_groups(kind: type[Connector], settings: Plain) -> Plain:
+    said: Plain = {}
+    for name, value in settings.items():
+        *group, key = file_place(kind, name)
+        (said.setdefault(group[0], {}) if group else said)[key] = value
+    return said
 
 
 def _new_variable(wanted: str, taken: dict[str, str]) -> str:

@@ -36,7 +36,7 @@ def users(there: StandIn) -> str:
 
 
 def test_the_stand_ins_are_found_by_their_modules() -> None:
-    assert {"alumni360", "alumni_spaces", "alumniq", "salesforce"} <= set(stand_ins())
+    assert {"alumni360", "alumni_spaces", "alumniq", "rest", "salesforce"} <= set(stand_ins())
 
 
 def test_it_is_on_loopback_and_gone_when_stopped(there: StandIn, http: requests.Session, users: str) -> None:

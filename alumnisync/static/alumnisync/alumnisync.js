@@ -49,7 +49,24 @@ function keepFresh(part) {
     }, seconds * 1000);
 }
 
+// A setting that only matters beside some choices of another: <input data-when="auth_type=basic oauth2">
+function showWhenItMatters(control) {
+    const [name, choices] = control.dataset.when.split("=");
+    const deciding = control.form?.elements[name];
+    const row = control.closest("[data-setting]") || control.closest(".as-field");
+    const follow = () => {
+        const matters = choices.split(" ").includes(deciding.value);
+        control.disabled = !matters;
+        row.hidden = !matters;
+    };
+    if (deciding) {
+        deciding.addEventListener("change", follow);
+        follow();
+    }
+}
+
 document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-when]").forEach(showWhenItMatters);
     document.querySelectorAll("[data-refresh]").forEach(keepFresh);
     // A box that ticks all boxes of its table.
     document.querySelectorAll("[data-ticks]").forEach((box) => {
