@@ -146,6 +146,8 @@ class SideRules:
     scope      sandboxed expression over `record`: who takes part; "" is everybody
     narrow     filter in the system's own language, besides the scope
     time_zone  of the system's clock, for times without a zone
+    feed       brings changes, not records: what it says without a base is a change
+    stamps     whether the key field here can be written; one that can't is only matched by
     """
 
     object_type: str
@@ -157,6 +159,13 @@ class SideRules:
     gone: Gone = Gone.FLAG
     several: bool = False
     time_zone: str = "UTC"
+    feed: bool = False
+    stamps: bool = True
+
+    @property
+    def stamp_field(self) -> str:
+        """The key field, where the other side's id is written into it."""
+        return self.key_field if self.stamps else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +186,11 @@ class Rules:
     pairs: tuple[PairRules, ...]
     match: tuple[MatchRule, ...] = ()
     pilot: frozenset[str] = frozenset()
+
+    @property
+    def feed(self) -> Side | None:
+        """The side that brings changes, not records."""
+        return next((side for side, rules in self.sides.items() if rules.feed), None)
 
     def units(self) -> tuple[tuple[PairRules, ...], ...]:
         """The pairs as they are compared: each by itself, those of one group together."""

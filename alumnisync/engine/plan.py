@@ -68,6 +68,7 @@ class Planner:
                 translator,
                 {side: translator.read(side, person.held[side].values, person.held[side].times) for side in SIDES},
                 person.bases.get(translator.pair.key, Base()),
+                self.rules.feed,
             )
             for translator in self.units[key]
         )
@@ -92,13 +93,13 @@ class Planner:
         if not writes:
             return Creation(refused="nothing to create a record with")
         writes += [FieldWrite("", path, None, value, None, CONSTANT) for path, value in side.on_create.items()]
-        if side.key_field:
-            writes.append(FieldWrite("", side.key_field, None, remote_id, remote_id, KEY))
+        if side.stamp_field:
+            writes.append(FieldWrite("", side.stamp_field, None, remote_id, remote_id, KEY))
         return Creation(tuple(writes))
 
     def stamp(self, on: Side, held: Held, other_id: str) -> FieldWrite | None:
         """The write of the other side's id into a blank key field, where there is one."""
-        path = self.rules.sides[on].key_field
+        path = self.rules.sides[on].stamp_field
         if not path:
             return None
         now = paths.get(held.values, path)

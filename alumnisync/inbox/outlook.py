@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alumnisync.describing import lengths
+from alumnisync.describing import fitted, lengths
 from alumnisync.engine.plan import FROZEN, Held, Person, Planner
 from alumnisync.engine.units import Base, Decision, FieldWrite, Outcome, Verdict
 from alumnisync.inbox.wording import Wording
@@ -34,6 +34,7 @@ def planner_of(word: Wording) -> Planner | None:
     if set(word.described) == set(Side):
         known = lengths(rules, word.described)
         rules = replace(rules, pairs=tuple(_with_lengths(pair, known) for pair in rules.pairs))
+        rules = fitted(rules, word.described)
     try:
         return Planner(rules)
     except ValueError:

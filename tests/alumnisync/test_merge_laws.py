@@ -80,7 +80,7 @@ def may_stay(unit: Unit, sender: Side) -> bool:
     rules = unit.rules
     kept = rules.on_blank is OnBlank.KEEP and unit.is_blank(sender)
     is_closed = rules.words[sender.other] in (Word.OFF, Word.FILL) or set(rules.words.values()) == {Word.OFF}
-    return is_closed or kept or unit.is_new() or rules.on_invalid is OnInvalid.SKIP_FIELD
+    return is_closed or kept or unit.meets() or rules.on_invalid is OnInvalid.SKIP_FIELD
 
 
 def only_what_differs_is_written(unit: Unit) -> None:
