@@ -112,6 +112,8 @@ def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | N
         raise Refusal(f"“{choice}” is no choice. Choose link, create, ignore or never.")
     if match.state == Match.State.CLOSED:
         raise Refusal("This question is closed already.")
+    if choice == "create" and match.record.unnamed:
+        raise Refusal("This change does not say whom it is about, so nobody can be created from it.")
     candidates = list(match.candidates.all())
     if choice == "link" and record is None and len(candidates) == 1:
         record = candidates[0]

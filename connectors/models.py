@@ -161,9 +161,7 @@ class FeedRow(models.Model):
         constraints = [models.UniqueConstraint(fields=["cursor", "change_id"], name="one_row_per_change")]
         indexes = [
             models.Index(fields=["cursor", "remote_id"], name="rows_of_a_person"),
-            models.Index(
-                fields=["cursor", "id"], condition=models.Q(acknowledged_at=None), name="rows_to_acknowledge"
-            ),
+            models.Index(fields=["cursor", "id"], condition=models.Q(acknowledged_at=None), name="rows_to_acknowledge"),
         ]
 
     def __str__(self) -> str:

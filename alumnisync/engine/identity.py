@@ -16,16 +16,21 @@ from mappings.rules import Side
 
 CROWD = 5
 """A key held by more records of a side than this says nothing about who they are."""
+NAMES_NOBODY = "This change does not say whom it is about. Its values go to the person you link it with."
 BY_PERSON = "person"
 """The rule of a link that a person decided."""
 
 
 class Standing(StrEnum):
-    """What may become of a record: linked; only linked by an id, since a person said it is new; nothing."""
+    """What may become of a record: linked; only linked by an id, since a person said it is new; nothing.
+
+    UNNAMED: a row of a feed that names nobody; a person says whose it is, and it stands in nobody's way.
+    """
 
     FREE = "free"
     NEW = "new"
     BLOCKED = "blocked"
+    UNNAMED = "unnamed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,9 @@ def decide(
     chosen: (left id, right id) a person linked; refused: pairs a person said are not the same;
     crowded: digests known to be held by too many records, not all of which need be among the candidates.
     """
-    deciding = _Deciding(candidates, rules, refused, crowded)
+    unnamed = [one for one in candidates if one.standing is Standing.UNNAMED]
+    named = [one for one in candidates if one.standing is not Standing.UNNAMED]
+    deciding = _Deciding(named, rules, refused, crowded)
     deciding.link_chosen(chosen)
     key_fields = [rule for rule in rules if rule.holder]
     deciding.walk(key_fields, deciding.new)
@@ -89,6 +96,7 @@ def decide(
             deciding.walk([rule])
     deciding.ask_about_twins()
     deciding.ask_about_unknown_ids(key_fields)
+    deciding.ask_about_unnamed(unnamed)
     return deciding.decision()
 
 
@@ -103,6 +111,7 @@ class _Deciding:
         self.candidates = {candidate.id: candidate for candidate in candidates}
         self.open = {one.id for one in candidates if one.standing is Standing.FREE}
         self.new = {one.id for one in candidates if one.standing is Standing.NEW}
+        self.rules = rules
         self.refused = refused
         self.ignored = _crowds(candidates, rules, crowded)
         self.crowded = {digest for _, digest in self.ignored}
@@ -136,6 +145,25 @@ class _Deciding:
                 if rule.holder is self._side(record) and self._named(record) - self._refused_ids(record):
                     alone = frozenset((record,))
                     self._ask(alone, alone, rule.name, f"{rule.label} holds an id that no such record has.")
+
+    def ask_about_unnamed(self, unnamed: Collection[Candidate]) -> None:
+        """Whose they are, of those over there who share a key with one, linked or not; one question each."""
+        holders = self._holders(self.rules)
+        for one in unnamed:
+            hits = {
+                rule.name: {
+                    other
+                    for digest in one.keys.get(rule.name, frozenset())
+                    for other in holders.get(digest, ())
+                    if self._side(other) is not one.side and frozenset((one.id, other)) not in self.refused
+                }
+                for rule in self.rules
+            }
+            rule = next((name for name, found in hits.items() if found), "")
+            self.asked[one.id] = Knot(
+                frozenset({one.id}.union(*hits.values())), frozenset({one.id}), rule, NAMES_NOBODY
+            )
+        self.candidates.update((one.id, one) for one in unnamed)
 
     def decision(self) -> Decision:
         links = [one for one in self.links if self._takes_part((one.left, one.right))]
@@ -196,13 +224,16 @@ class _Deciding:
         return (frozenset(group) for group in groups.values() if len(group) > 1)
 
     def _edges(self, stage: Sequence[IdentityRule]) -> Iterator[tuple[int, int]]:
+        for records in self._holders(stage).values():
+            yield from (pair for pair in combinations(records, 2) if frozenset(pair) not in self.refused)
+
+    def _holders(self, stage: Sequence[IdentityRule]) -> Mapping[bytes, Sequence[int]]:
         holders: dict[bytes, list[int]] = defaultdict(list)
         for candidate in self.candidates.values():
             for rule in stage:
                 for digest in candidate.keys.get(rule.name, frozenset()) - self.crowded:
                     holders[digest].append(candidate.id)
-        for records in holders.values():
-            yield from (pair for pair in combinations(records, 2) if frozenset(pair) not in self.refused)
+        return holders
 
     def _rule_of(self, group: frozenset[int], stage: Sequence[IdentityRule]) -> IdentityRule:
         """The first rule of the stage by which two of the group agree."""

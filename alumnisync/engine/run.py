@@ -14,6 +14,7 @@ from django.utils import timezone
 from alumnisync.alerts import tell
 from alumnisync.describing import Misfit
 from alumnisync.engine import points, trial
+from alumnisync.engine.acknowledge import acknowledge
 from alumnisync.engine.admission import (
     Busy,
     Refused,
@@ -38,6 +39,7 @@ from alumnisync.engine.recover import await_requests, close_creates, recognise_c
 from alumnisync.engine.report import close_run, count_written, note_poll
 from alumnisync.engine.settle import move_bases
 from alumnisync.engine.units import SIDES
+from alumnisync.engine.whose import give_rows
 from alumnisync.models import ChangeRecord, SyncRun
 from connectors.records import ConnectorError
 from mappings.models import MappingVersion, Sync, SyncSide
@@ -138,6 +140,7 @@ def _walk(ctx: Context) -> None:
     await_requests(ctx)
     verdicts = _poll(ctx)
     recognise_creates(ctx)
+    give_rows(ctx)
     upto = {side: ctx.ends[side].cursor.change_no for side in SIDES}
     with trial.kept_apart(ctx.run, ctx.lease):
         holds = _plan(ctx, upto, verdicts)
@@ -184,6 +187,7 @@ def _send(ctx: Context) -> None:
         # What was found to be created wants the stamps that its settling planned.
         push(ctx)
     points.reached(points.PUSHED)
+    acknowledge(ctx)
 
 
 def _poll(ctx: Context) -> list[str]:
