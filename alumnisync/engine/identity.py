@@ -95,7 +95,7 @@ def decide(
         if rule.holder is None:
             deciding.walk([rule])
     deciding.ask_about_twins()
-    deciding.ask_about_unknown_ids(key_fields)
+    deciding.ask_about_unknown_ids([rule for rule in key_fields if not rule.sparse])
     deciding.ask_about_unnamed(unnamed)
     return deciding.decision()
 
