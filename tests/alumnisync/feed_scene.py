@@ -25,7 +25,7 @@ class FeedWorld(World):
         """A contact over there; its id."""
         return self.right.put("person", {"email": "", "phone": "", **values, "left_id": xid})
 
-    def told(self, xid: str, change_id: int = 0, **values: Any) -> str:
+    def told(self, xid: str, change_id: int = 0, /, **values: Any) -> str:
         return self.left.tell("person", xid, values, change_id)
 
     def held(self, contact: str) -> Values:
