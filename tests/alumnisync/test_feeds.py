@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from random import Random
 
@@ -281,3 +282,18 @@ def test_1_250_changes_of_400_people_in_three_days_in_any_order() -> None:
     written = world.writes()
     world.run()
     assert world.writes() == written
+
+
+def test_a_key_field_that_cannot_be_written_is_matched_by_and_never_stamped() -> None:
+    world = FeedWorld(right={"key_field": "id"})
+    kind = world.right.types["person"]
+    fields = tuple(replace(field, writable=field.name != "id") for field in kind.fields)
+    world.right.types["person"] = replace(kind, fields=fields)
+    ada = world.right.put("person", {"id": "003A", "last": "Byron", "email": "ada@example.org"})
+    eve = world.right.put("person", {"id": "", "last": "Roe", "email": "eve@example.org"})
+    world.told("003A", last="King")
+    world.told("003B", last="Doe", email="eve@example.org")
+    done = world.run()
+    assert (done["state"], done["stamped"]) == ("done", {"left": 0, "right": 0})
+    assert world.linked() == {("003A", ada), ("003B", eve)}
+    assert (world.held(ada)["last"], world.held(eve)["last"], world.held(eve)["id"]) == ("King", "Doe", "")
