@@ -188,7 +188,7 @@ def test_an_unknown_kind_of_record_needs_a_person() -> None:
 # --- feeds -----------------------------------------------------------------------------------------------
 
 FEED = ObjectType("user", "Changes", fields_known=False, can_create=False, can_update=False, feed=True)
-ONE_WAY = {"words": {Side.LEFT: Word.OFF, Side.RIGHT: Word.AUTOMATIC}}
+ONE_WAY: dict[str, Any] = {"words": {Side.LEFT: Word.OFF, Side.RIGHT: Word.AUTOMATIC}}
 
 
 def of_feed(key_field: str, **more: Any) -> Rules:
