@@ -154,9 +154,12 @@ def test_what_a_person_refused_is_not_sent_while_it_stands() -> None:
     held = world.run()
     assert held["held"]
     world.reject(held["run"])
-    for _ in range(2):
-        done = world.run()
-        assert (done["state"], world.held(ada)["last"]) == ("done", "Byron"), done
+    world.told("x1", phone="573 555 0199")
+    world.go()
+    assert (world.held(ada)["last"], world.held(ada)["phone"]) == ("Byron", "+15735550199")
+    world.told("x1", last="Lovelace")
+    world.go()
+    assert world.held(ada)["last"] == "Lovelace"
 
 
 def test_a_value_that_does_not_fit_is_set_aside_with_its_row_acknowledged() -> None:
