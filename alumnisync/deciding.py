@@ -160,7 +160,9 @@ def linkable(match: Match, record: RemoteRecord, taken: Iterable[int]) -> str:
         return "It is in the same system. If the two are one person, merge them there."
     if record.gone_at is not None:
         return "It is no longer found in its system."
-    return "It is linked with somebody else already." if record.pk in set(taken) else ""
+    # A change that names nobody is laid to the person, whoever that is linked with.
+    is_taken = record.pk in set(taken) and not match.record.unnamed
+    return "It is linked with somebody else already." if is_taken else ""
 
 
 def taken_of(match: Match) -> set[int]:

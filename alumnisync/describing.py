@@ -9,7 +9,7 @@ from connectors.base import Connector
 from connectors.models import Connection
 from connectors.records import Field, NeedsAttention, ObjectType
 from mappings import paths
-from mappings.rules import ConflictRule, Create, PairRules, Rules, Side, Word
+from mappings.rules import ConflictRule, Create, PairRules, Rules, Side, SideRules, Word
 from mappings.setup.compiling import rules_in
 from mappings.setup.contents import Contents
 from mappings.setup.sections import did_you_mean
@@ -38,7 +38,7 @@ def problems(rules: Rules, described: Described) -> list[str]:
         found += _unknown_fields(rules, side, described[side])
         found += _unwritable_fields(rules, side, described[side])
         found += _unreadable_fields(rules, side, described[side])
-        found += _key_field(rules, side, described[side])
+        found += _key_field(rules, side, described)
         found += _abilities(rules, side, described[side])
         found += _unfilled_fields(rules, side, described[side])
     return [*dict.fromkeys(found), *_newest(rules, described)]
@@ -77,10 +77,15 @@ def lengths(rules: Rules, described: Described) -> dict[Side, dict[str, int]]:
     }
 
 
-def with_abilities(rules: Rules, described: Described) -> Rules:
-    """The rules with what each system lets us do."""
-    sides = {side: replace(here, can_update=described[side].can_update) for side, here in rules.sides.items()}
+def fitted(rules: Rules, described: Described) -> Rules:
+    """The rules with what the systems say of their sides: which is a feed, what can change, where ids are written."""
+    sides = {side: _fitted(here, described[side]) for side, here in rules.sides.items()}
     return replace(rules, sides=sides)
+
+
+def _fitted(here: SideRules, described: ObjectType) -> SideRules:
+    stamps = _is_writable(described, here.key_field)
+    return replace(here, feed=described.feed, can_update=described.can_update, stamps=stamps)
 
 
 def field_of(described: ObjectType, path: str) -> Field | None:
@@ -164,18 +169,34 @@ def _unreadable_fields(rules: Rules, side: Side, described: ObjectType) -> Itera
             yield f"{where}: the field “{path}” is not visible to this user; ask for the right to read it."
 
 
-def _key_field(rules: Rules, side: Side, described: ObjectType) -> Iterator[str]:
-    path, where = rules.sides[side].key_field, _where(described, side)
-    if not path:
-        return
-    field = field_of(described, path)
-    if field is None and described.fields_known:
-        yield _not_there(described, path, side)
-    elif field is not None and not field.writable:
+def _key_field(rules: Rules, side: Side, both: Described) -> Iterator[str]:
+    path, described = rules.sides[side].key_field, both[side]
+    where = _where(described, side)
+    if both[side.other].feed:
+        yield from _named_by_feed(rules, side, both)
+    elif path and not _is_writable(described, path):
         yield f"{where}: the key field “{path}” can't be written by this user, and the sync fills it."
+    if path and field_of(described, path) is None and described.fields_known:
+        yield _not_there(described, path, side)
     # A system that can look up nothing is read as a whole instead; one that can must be able to here.
-    if described.findable and not described.can_find(path):
+    if path and described.findable and not described.can_find(path):
         yield f"{where} can't be looked up by the key field “{path}”; choose one that can be searched."
+
+
+def _named_by_feed(rules: Rules, side: Side, both: Described) -> Iterator[str]:
+    """A feed names people by an id that the other side has of its own: it is found by it, and need not be filled."""
+    path, where, feed = rules.sides[side].key_field, _where(both[side], side), _where(both[side.other], side.other)
+    if not path:
+        yield f"{where}: say in “key_field” which field holds the id by which {feed} names people."
+    elif rules.sides[side].create is not Create.OFF and not _is_writable(both[side], path):
+        yield f"{where} can't be created with the id by which {feed} names people; set “create: off” there."
+    if rules.sides[side.other].key_field:
+        yield f"{feed} only brings changes, so no id can be written into it; leave out its “key_field”."
+
+
+def _is_writable(described: ObjectType, path: str) -> bool:
+    field = field_of(described, path) if path else None
+    return field is None or field.writable
 
 
 def _abilities(rules: Rules, side: Side, described: ObjectType) -> Iterator[str]:

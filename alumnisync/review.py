@@ -140,6 +140,8 @@ def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | N
         raise Refusal("This question is closed already.")
     if match.rule == MERGED and choice != "link":
         raise Refusal("Two linked people were merged there: say which of the two it is from now on.")
+    if choice == "create" and match.record.unnamed:
+        raise Refusal("This change does not say whom it is about, so nobody can be created from it.")
     candidates = list(match.candidates.all())
     if choice == "link" and record is None and len(candidates) == 1:
         record = candidates[0]

@@ -114,6 +114,7 @@ class RemoteRecord(models.Model):
     missed = models.PositiveSmallIntegerField(default=0, help_text="Complete lists in a row without it.")
     gone_at = models.DateTimeField(null=True, blank=True)
     merged_into = models.CharField(max_length=255, blank=True)
+    unnamed = models.BooleanField(default=False, help_text="A row of a feed that does not say whom it speaks of.")
     landed_at = models.DateTimeField()
 
     class Meta:
@@ -132,22 +133,38 @@ class RemoteRecord(models.Model):
 
 
 class FeedRow(models.Model):
-    """One row of a feed of changes, kept until its outcome is stored and acknowledged."""
+    """One row of a feed of changes, with only the fields that syncs ask for.
+
+    It stays after it was acknowledged, for as long as the person's record does: a row that comes late has to find
+    what newer ones said, and the record is nothing but its rows laid over each other.
+    """
+
+    class Outcome(models.TextChoices):
+        DONE = "done"
+        WAITING = "waiting", "waits for a person"
+        SET_ASIDE = "set_aside", "couldn't be sent"
+        KEPT = "kept", "kept: nobody linked yet"
 
     cursor = models.ForeignKey(Cursor, on_delete=models.PROTECT, related_name="feed_rows")
     change_id = models.CharField(max_length=100)
-    remote_id = models.CharField(max_length=255, blank=True, help_text="The person it speaks of, where it says so.")
+    remote_id = models.CharField(max_length=255, help_text="The record it is laid into: a person's, or its own.")
     values = PackedField(default=dict, editable=False)
+    field_times = PackedField(default=dict, editable=False)
     landed_at = models.DateTimeField()
-    outcome = models.CharField(max_length=20, blank=True)
-    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=20, choices=Outcome, blank=True, help_text="What it had come to by then.")
+    acknowledged_at = models.DateTimeField(
+        null=True, blank=True, help_text="Empty: not yet, or the system brought it again since."
+    )
 
     class Meta:
         verbose_name = "feed row"
         verbose_name_plural = "feed rows"
         ordering = ["cursor", "id"]
         constraints = [models.UniqueConstraint(fields=["cursor", "change_id"], name="one_row_per_change")]
-        indexes = [models.Index(fields=["cursor", "remote_id"], name="rows_of_a_person")]
+        indexes = [
+            models.Index(fields=["cursor", "remote_id"], name="rows_of_a_person"),
+            models.Index(fields=["cursor", "id"], condition=models.Q(acknowledged_at=None), name="rows_to_acknowledge"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.cursor.object_type} {self.change_id}"

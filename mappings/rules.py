@@ -152,6 +152,8 @@ class SideRules:
     write_once records here are the institution's books: created, and never changed by us
     can_update the system lets records be changed at all
     time_zone  of the system's clock, for times without a zone
+    feed       brings changes, not records: what it says without a base is a change
+    stamps     whether the key field here can be written; one that can't is only matched by
     """
 
     object_type: str
@@ -165,6 +167,13 @@ class SideRules:
     write_once: bool = False
     can_update: bool = True
     time_zone: str = "UTC"
+    feed: bool = False
+    stamps: bool = True
+
+    @property
+    def stamp_field(self) -> str:
+        """The key field, where the other side's id is written into it."""
+        return self.key_field if self.stamps else ""
 
     @property
     def only_creates(self) -> bool:
@@ -190,6 +199,11 @@ class Rules:
     pairs: tuple[PairRules, ...]
     match: tuple[MatchRule, ...] = ()
     pilot: frozenset[str] = frozenset()
+
+    @property
+    def feed(self) -> Side | None:
+        """The side that brings changes, not records."""
+        return next((side for side, rules in self.sides.items() if rules.feed), None)
 
     def units(self) -> tuple[tuple[PairRules, ...], ...]:
         """The pairs as they are compared: each by itself, those of one group together."""

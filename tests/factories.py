@@ -9,7 +9,7 @@ from alumnisync import checklist
 from alumnisync.engine.report import summary
 from alumnisync.engine.run import finish_approved, run_sync
 from alumnisync.models import Conflict, Link, Match, Member, Review, SyncRun
-from alumnisync.review import approve
+from alumnisync.review import approve, reject
 from alumnisync.versions import activate
 from connectors.models import Connection, Cursor
 from connectors.records import Field, ObjectType
@@ -110,6 +110,9 @@ class World:
         approved = approve(SyncRun.objects.get(pk=run), by="pat")
         assert isinstance(approved, SyncRun)
         return summary(finish_approved(approved))
+
+    def reject(self, run: int) -> None:
+        reject(SyncRun.objects.get(pk=run), by="pat", why="No.")
 
     def go(self) -> dict[str, Any]:
         """A run that is let through where it is held."""

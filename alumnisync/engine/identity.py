@@ -6,7 +6,7 @@ Pure: no Django. `keys` makes the keys; `match` finds the records that share the
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -18,6 +18,7 @@ MERGED = "merged there"
 """The rule of a question about two linked people whose records their system merged."""
 DUPLICATE = "taken for somebody there"
 """The rule of a question about a create that the system refused as a duplicate."""
+NAMES_NOBODY = "This change does not say whom it is about. Its values go to the person you link it with."
 BY_PERSON = "person"
 """The rule of a link that a person decided."""
 
@@ -78,7 +79,9 @@ def decide(
     crowded: digests known to be held by too many records, not all of which need be among the candidates;
     several: sides where a person may have several records.
     """
-    deciding = _Deciding(candidates, rules, refused, crowded, several)
+    unnamed = [one for one in candidates if one.standing is Standing.UNNAMED]
+    named = [one for one in candidates if one.standing is not Standing.UNNAMED]
+    deciding = _Deciding(named, rules, refused, crowded, several)
     deciding.link_chosen(chosen)
     key_fields = [rule for rule in rules if rule.holder]
     deciding.walk(key_fields, deciding.new)
@@ -86,7 +89,8 @@ def decide(
         if rule.holder is None:
             deciding.walk([rule])
     deciding.ask_about_twins()
-    deciding.ask_about_unknown_ids(key_fields)
+    deciding.ask_about_unknown_ids([rule for rule in key_fields if not rule.sparse])
+    deciding.ask_about_unnamed(unnamed)
     return deciding.decision()
 
 
@@ -100,6 +104,7 @@ class _Deciding:
         several: Set[Side],
     ) -> None:
         self.several = several
+        self.rules = rules
         self.ignored = _crowds(candidates, rules, crowded, several)
         self.crowded = {digest for _, digest in self.ignored}
         self.bodies: Bodies = gather(candidates, rules, several, refused, self.crowded)
@@ -142,6 +147,25 @@ class _Deciding:
                 if rule.holder is self._side(record) and self._named(record) - self._refused_ids(record):
                     alone = frozenset((record,))
                     self._ask(alone, alone, rule.name, f"{rule.label} holds an id that no such record has.")
+
+    def ask_about_unnamed(self, unnamed: Collection[Candidate]) -> None:
+        """Whose they are, of those over there who share a key with one, linked or not; one question each."""
+        holders = self._holders(self.rules)
+        for one in unnamed:
+            hits = {
+                rule.name: {
+                    other
+                    for digest in one.keys.get(rule.name, frozenset())
+                    for other in holders.get(digest, ())
+                    if self._side(other) is not one.side and frozenset((one.id, other)) not in self.refused
+                }
+                for rule in self.rules
+            }
+            rule = next((name for name, found in hits.items() if found), "")
+            self.asked[one.id] = Knot(
+                frozenset({one.id}.union(*hits.values())), frozenset({one.id}), rule, NAMES_NOBODY
+            )
+        self.candidates.update((one.id, one) for one in unnamed)
 
     def decision(self) -> Decision:
         links = [self._whole(one) for one in self.links if self._takes_part((one.left, one.right))]
@@ -237,13 +261,16 @@ class _Deciding:
         return (frozenset(group) for group in groups.values() if len(group) > 1)
 
     def _edges(self, stage: Sequence[IdentityRule]) -> Iterator[tuple[int, int]]:
+        for records in self._holders(stage).values():
+            yield from (pair for pair in combinations(records, 2) if frozenset(pair) not in self.refused)
+
+    def _holders(self, stage: Sequence[IdentityRule]) -> Mapping[bytes, Sequence[int]]:
         holders: dict[bytes, list[int]] = defaultdict(list)
         for candidate in self.candidates.values():
             for rule in stage:
                 for digest in candidate.keys.get(rule.name, frozenset()) - self.crowded:
                     holders[digest].append(candidate.id)
-        for records in holders.values():
-            yield from (pair for pair in combinations(records, 2) if frozenset(pair) not in self.refused)
+        return holders
 
     def _rule_of(self, group: frozenset[int], stage: Sequence[IdentityRule]) -> IdentityRule:
         """The first rule of the stage by which two of the group agree."""

@@ -6,7 +6,7 @@ Pure: no Django.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import islice, product
 from typing import Any
@@ -31,12 +31,14 @@ class IdentityRule:
     salt    keys its digests, so that those of another sync or of a changed rule never meet them
     paths   side → the fields that count together; of a key field, the holder's only
     holder  the side whose key field holds the other's record id; None for a match rule
+    sparse  ids that no record has are usual: the other side is a feed, which brings only whom something changed of
     """
 
     name: str
     salt: bytes
     paths: Mapping[Side, tuple[str, ...]]
     holder: Side | None = None
+    sparse: bool = False
 
     @property
     def label(self) -> str:
@@ -47,7 +49,9 @@ class IdentityRule:
 def identity_rules(sync_id: int, rules: Rules) -> tuple[IdentityRule, ...]:
     """The rules of a sync in order: the key fields, then the match rules."""
     found = [
-        _rule(sync_id, f"key:{side}", {side: (rules.sides[side].key_field,)}, side)
+        replace(
+            _rule(sync_id, f"key:{side}", {side: (rules.sides[side].key_field,)}, side), sparse=rules.feed is side.other
+        )
         for side in Side
         if rules.sides[side].key_field
     ]

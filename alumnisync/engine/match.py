@@ -75,7 +75,7 @@ def unmatched(
     """After `match`: chunks of a side's records that are nobody on the other side: they may be created.
 
     Left out is who is linked, proposed, asked about, ignored by a person, gone, unreadable, out of scope or
-    pilot, and whose key field holds an id already, unless a person said that it is new.
+    pilot, what names nobody, and whose key field holds an id already, unless a person said that it is new.
     """
     for ids in _slices(_undecided(sync, side, cursor, upto)):
         records = [
@@ -217,7 +217,7 @@ def _nobodies(sync: Sync, side: Side, ids: Sequence[int]) -> Iterable[RemoteReco
     names = MatchKey.objects.filter(sync=sync, side=side, rule=f"key:{side}", record=me)
     said_new = mine.filter(state=Match.State.DECIDED, choice="create")
     return (
-        RemoteRecord.objects.filter(pk__in=ids, gone_at=None, problem="")
+        RemoteRecord.objects.filter(pk__in=ids, gone_at=None, problem="", unnamed=False)
         .exclude(Exists(Member.objects.filter(sync=sync, side=side, record=me)))
         .exclude(Exists(mine.filter(state=Match.State.OPEN)))
         .exclude(Exists(mine.filter(state=Match.State.DECIDED, choice="ignore")))

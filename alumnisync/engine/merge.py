@@ -39,7 +39,7 @@ def merge(unit: Unit) -> Outcome:
 def _judge(unit: Unit) -> Outcome:
     changed = [side for side in SIDES if unit.has_changed(side)]
     if not changed:
-        return _meet(unit) if unit.is_new() else _rest(unit)
+        return _meet(unit) if unit.meets() else _rest(unit)
     if unit.agrees():
         return Outcome(Verdict.SETTLE, "both agree", settles=unit.settled())
     if len(changed) == 2:
@@ -152,7 +152,7 @@ def _send(unit: Unit, sender: Side, rule: str) -> Outcome:
 
 def _keep_blank(unit: Unit, sender: Side) -> Outcome:
     settles = {
-        sight.pair.key: replace(sight.base, held={**sight.base.held, sender: sight.now[sender].raw}, kept_blank=sender)
+        sight.pair.key: replace(sight.base, held=_with_blank(sight, sender), kept_blank=sender)
         for sight in unit.sights
         if not sight.now[sender].is_missing
     }
@@ -163,6 +163,13 @@ def _keep_blank(unit: Unit, sender: Side) -> Outcome:
         blanked=sender,
         drift="removed on one side, kept on the other",
     )
+
+
+def _with_blank(sight: Sight, sender: Side) -> dict[Side, Any]:
+    """The base with the removal; a receiver that had none, as that of a feed, would look unchanged for ever."""
+    receiver = sight.now[sender.other]
+    known = {} if receiver.is_missing else {sender.other: receiver.raw}
+    return {**known, **sight.base.held, sender: sight.now[sender].raw}
 
 
 def _write(unit: Unit, sender: Side, rule: str, *, reviewed: bool) -> Outcome:

@@ -82,7 +82,10 @@ class Neighbourhood:
     def candidates(
         self, sides: Mapping[int, Side], blocked: Callable[[RemoteRecord], bool], pilot: Set[str]
     ) -> list[Candidate]:
-        """The records as `decide` wants them. sides: cursor id → side."""
+        """The records as `decide` wants them. sides: cursor id → side.
+
+        A feed's row that names nobody is among them only while it waits for somebody to say whose it is.
+        """
         new = {one.row.record_id for one in self.questions if one.stands("create")}
         return [
             Candidate(
@@ -94,6 +97,7 @@ class Neighbourhood:
                 None if pk in self.far else self.linked.get(pk),
             )
             for pk, record in self.records.items()
+            if not record.unnamed or self._waits(record, blocked)
         ]
 
     def pairs_chosen(self, sides: Mapping[int, Side]) -> list[tuple[int, int]]:
@@ -133,12 +137,22 @@ class Neighbourhood:
         lapsed = {one.row.pk for one in self.lapsed()}
         for question in self.questions:
             if question.stands("ignore") and question.row.pk not in lapsed:
-                for pk in question.shown & self.records.keys():
+                # Whoever a row that names nobody may be about is looked at all the same.
+                asked = {question.row.record_id} if question.row.record.unnamed else question.shown
+                for pk in asked & self.records.keys():
                     if not _moved(self.records[pk], question):
                         yield pk
 
+    def _waits(self, record: RemoteRecord, blocked: Callable[[RemoteRecord], bool]) -> bool:
+        is_decided = any(
+            one.row.record_id == record.pk and one.row.state == Match.State.DECIDED for one in self.questions
+        )
+        return not (is_decided or record.pk in self.far or record.gone_at or record.problem or blocked(record))
+
     def _standing(self, record: RemoteRecord, blocked: Callable[[RemoteRecord], bool], new: Set[int]) -> Standing:
         out = record.pk in self.linked or record.pk in self.far or record.pk in self.ignored
+        if record.unnamed:
+            return Standing.UNNAMED
         if out:
             return Standing.BLOCKED
         if record.gone_at or record.problem or blocked(record):
@@ -202,10 +216,17 @@ def _crowds(sync: Sync, digests: set[bytes], several: Set[Side]) -> set[bytes]:
     """Counted before their holders are loaded: a placeholder may be held by everybody."""
     crowded = set()
     for part in _parts(digests):
-        held = MatchKey.objects.filter(sync=sync, digest__in=part).values("digest", "side").order_by()
-        crowds = held.annotate(count=Count("pk")).filter(count__gt=CROWD).values_list("digest", "side", "count")
-        crowded |= {bytes(digest) for digest, side, count in crowds if count > crowd(Side(side), several)}
+        held = MatchKey.objects.filter(sync=sync, digest__in=part)
+        if crowds := _crowds_among(held, several):
+            # Rows of a feed that name nobody may be many, and of one person.
+            crowded |= _crowds_among(held.filter(digest__in=crowds, record__unnamed=False), several)
     return crowded
+
+
+def _crowds_among(held: QuerySet[MatchKey], several: Set[Side]) -> set[bytes]:
+    counted = held.values("digest", "side").order_by().annotate(count=Count("pk")).filter(count__gt=CROWD)
+    counts = counted.values_list("digest", "side", "count")
+    return {bytes(digest) for digest, side, count in counts if count > crowd(Side(side), several)}
 
 
 def _holders(sync: Sync, digests: set[bytes]) -> set[int]:

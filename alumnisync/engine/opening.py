@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from alumnisync.describing import Misfit, describe, lengths, problems, warnings, with_abilities
+from alumnisync.describing import Misfit, describe, fitted, lengths, problems, warnings
 from alumnisync.engine.context import Context, End
 from alumnisync.engine.lease import Lease, is_dead
 from alumnisync.engine.plan import Planner
@@ -45,7 +45,7 @@ def open_run(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Context:
         for end in ends.values():
             end.connector.close()
         raise
-    rules = with_abilities(rules_of(run.version, lengths(rules, described)), described)
+    rules = fitted(rules_of(run.version, lengths(rules, described)), described)
     # From now on somebody may have seen what these rules do: they are not edited any more.
     MappingVersion.objects.filter(pk=run.version_id, shown_at=None).update(shown_at=timezone.now())
     planner = Planner(rules, approved_with_preview=run.version.approved_at is None)

@@ -105,6 +105,7 @@ class Planner:
                 translator,
                 {side: translator.read(side, held[side].values, held[side].times) for side in SIDES},
                 person.bases.get(translator.pair.key, Base()),
+                self.rules.feed,
             )
             for translator in self.units[key]
         )
@@ -135,8 +136,8 @@ class Planner:
         if not writes:
             return Creation(refused="nothing to create a record with")
         writes += [FieldWrite("", path, None, value, None, CONSTANT) for path, value in side.on_create.items()]
-        if side.key_field:
-            writes.append(FieldWrite("", side.key_field, None, remote_id, remote_id, KEY))
+        if side.stamp_field:
+            writes.append(FieldWrite("", side.stamp_field, None, remote_id, remote_id, KEY))
         return Creation(tuple(writes), waits=" ".join(lacking))
 
     def must_have(self, pair: PairRules, to: Side) -> bool:
@@ -152,7 +153,7 @@ class Planner:
 
     def stamp(self, on: Side, held: Held, other_id: str) -> FieldWrite | None:
         """The write of the other side's id into a blank key field, where there is one."""
-        path = self.rules.sides[on].key_field
+        path = self.rules.sides[on].stamp_field
         if not path or self.rules.sides[on].only_creates:
             return None
         now = paths.get(held.values, path)

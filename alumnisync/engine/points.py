@@ -21,6 +21,7 @@ ANSWERED = "answered"
 SENT = "sent"
 SETTLED = "settled"
 PUSHED = "pushed"
+ACKNOWLEDGED = "acknowledged"
 
 ALL = (
     STARTED,
@@ -37,8 +38,10 @@ ALL = (
     SENT,
     SETTLED,
     PUSHED,
+    ACKNOWLEDGED,
 )
-"""In the order a run gets to them. REQUESTING and ANSWERED are in the worker threads, around the request."""
+"""In the order a run gets to them. REQUESTING and ANSWERED are in the worker threads, around the request;
+ACKNOWLEDGED is reached only where one side is a feed, before it is stored that it was told."""
 
 watchers: list[Callable[[str], None]] = []
 

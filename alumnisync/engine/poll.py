@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from alumnisync.engine.feeds import FeedLanding
 from alumnisync.engine.landing import Landing, is_storable, renumber
 from connectors import bulk
 from connectors.base import Connector
@@ -34,7 +35,7 @@ class ListLimits:
 class Polled:
     """What polling one side brought.
 
-    read          records that came, repeated ones too
+    read          records (of a feed, rows) that came, repeated ones too
     changed       those that were new, different, or seen again after they had been missed or gone
     complete      the list was whole, so that absence may mean something
     verdict       why the last whole list is not believed, for people; "" if it is
@@ -69,7 +70,7 @@ def poll(
     """
     started = timezone.now()
     begin(cursor, wanted, narrow)
-    landing = Landing(cursor, described.volatile)
+    landing = (FeedLanding if described.feed else Landing)(cursor, described.volatile)
     complete = False
     for page in connector.poll(cursor.object_type, cursor.position, tuple(cursor.fields), narrow=narrow):
         landing.land(page)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from alumnisync.alerts import tell
 from alumnisync.describing import Misfit
 from alumnisync.engine import points, trial
+from alumnisync.engine.acknowledge import acknowledge
 from alumnisync.engine.admission import (
     Busy,
     Refused,
@@ -40,6 +41,7 @@ from alumnisync.engine.recover import await_requests, close_creates, recognise_c
 from alumnisync.engine.report import close_run, count_written, note_poll
 from alumnisync.engine.settle import move_bases
 from alumnisync.engine.units import SIDES
+from alumnisync.engine.whose import give_rows
 from alumnisync.models import ChangeRecord, SyncRun
 from connectors.records import ConnectorError
 from mappings.models import MappingVersion, Sync, SyncSide
@@ -140,6 +142,7 @@ def _walk(ctx: Context) -> None:
     await_requests(ctx)
     verdicts = _poll(ctx)
     recognise_creates(ctx)
+    give_rows(ctx)
     upto = {side: ctx.ends[side].cursor.change_no for side in SIDES}
     with trial.kept_apart(ctx.run, ctx.lease):
         holds = _plan(ctx, upto, verdicts)
@@ -188,6 +191,7 @@ def _send(ctx: Context) -> None:
         push(ctx)
     points.reached(points.PUSHED)
     reconcile(ctx)
+    acknowledge(ctx)
 
 
 def _poll(ctx: Context) -> list[str]:

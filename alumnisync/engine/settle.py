@@ -241,7 +241,7 @@ class _Batch:
     def _plan_stamps(self) -> None:
         """A create stamps its source too, once the new id is known."""
         source_side = self.end.side.other
-        path = self.ctx.rules.sides[source_side].key_field
+        path = self.ctx.rules.sides[source_side].stamp_field
         if not path or self.ctx.rules.sides[source_side].only_creates:
             return
         for change, record in self.joined:

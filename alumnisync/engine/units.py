@@ -73,11 +73,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One pair as it stands: both sides now, read with today's rules, and its base."""
+    """One pair as it stands: both sides now, read with today's rules, and its base.
+
+    feed: the side that only brings changes: what it says without a base is one, and the other side's isn't.
+    """
 
     translator: Translator
     now: Mapping[Side, Reading]
     base: Base = field(default_factory=Base)
+    feed: Side | None = None
 
     @property
     def pair(self) -> PairRules:
@@ -94,13 +98,18 @@ class Sight:
     def has_changed(self, side: Side) -> bool:
         """The side holds something else than when both last agreed."""
         now = self.now[side]
-        if now.is_missing or self.is_new():
+        if now.is_missing:
             return False
         if side not in self.base.held:
-            return not now.is_blank
+            return self._is_change_without_base(side)
         if self._equals(side, now, self.base.held[side]):
             return False
         return not self.is_refused(side)
+
+    def _is_change_without_base(self, side: Side) -> bool:
+        if self.feed is not None:
+            return side is self.feed and not self.is_refused(side)
+        return not self.is_new() and not self.now[side].is_blank
 
     def is_refused(self, side: Side) -> bool:
         """A person refused to send on what the side holds."""
@@ -186,8 +195,9 @@ class Unit:
     def is_refused(self, side: Side) -> bool:
         return any(sight.is_refused(side) for sight in self.sights)
 
-    def is_new(self) -> bool:
-        return any(sight.is_new() for sight in self.sights)
+    def meets(self) -> bool:
+        """The sides compare for the first time what each holds; who only brings changes holds nothing."""
+        return any(sight.is_new() and sight.feed is None for sight in self.sights)
 
     def is_known(self) -> bool:
         return all(sight.is_known() for sight in self.sights)

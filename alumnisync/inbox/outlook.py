@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alumnisync.describing import lengths, with_abilities
+from alumnisync.describing import fitted, lengths
 from alumnisync.engine.members import spoken
 from alumnisync.engine.plan import FROZEN, Person, Planner
 from alumnisync.engine.presence import voice_of
@@ -37,7 +37,7 @@ def planner_of(word: Wording) -> Planner | None:
     if set(word.described) == set(Side):
         known = lengths(rules, word.described)
         rules = replace(rules, pairs=tuple(_with_lengths(pair, known) for pair in rules.pairs))
-        rules = with_abilities(rules, word.described)
+        rules = fitted(rules, word.described)
     try:
         return Planner(rules)
     except ValueError:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfoNotFoundError
 
-from alumnisync.describing import field_of, lengths, with_abilities
+from alumnisync.describing import field_of, fitted, lengths
 from alumnisync.engine.context import Context
 from alumnisync.engine.lease import Lease
 from alumnisync.engine.plan import Planner
@@ -71,7 +71,7 @@ def rehearse(sync: Sync, contents: Contents) -> Rehearsal:
     zones = {side: end.connection.settings.get("time_zone") or "UTC" for side, end in ends.items()}
     described = {side: end.described or ObjectType(end.object_type, "") for side, end in ends.items()}
     rules = rules_in(contents, zones)
-    rules = with_abilities(rules_in(contents, zones, lengths(rules, described)), described)
+    rules = fitted(rules_in(contents, zones, lengths(rules, described)), described)
     broken = dict(_broken(rules, zones))
     sound = replace(rules, pairs=tuple(pair for pair in rules.pairs if pair.key not in broken))
     run = SyncRun(sync=sync)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alumnisync.describing import describe, lengths, problems, warnings, with_abilities
+from alumnisync.describing import describe, fitted, lengths, problems, warnings
 from connectors.models import Connection
 from connectors.records import Field, NeedsAttention, ObjectType
 from mappings.rules import ConflictRule, Create, MatchRule, PairRules, Rules, Side, SideRules, ValuePairs, Word
@@ -140,8 +140,8 @@ def test_a_system_that_takes_new_records_but_no_changes_is_no_misfit_and_is_told
         "Contact on the right: this system takes new records but no changes, "
         "so field pairs apply to new records there only."
     ]
-    assert with_abilities(creating, described).sides[Side.RIGHT].only_creates
-    assert not with_abilities(creating, described).sides[Side.LEFT].only_creates
+    assert fitted(creating, described).sides[Side.RIGHT].only_creates
+    assert not fitted(creating, described).sides[Side.LEFT].only_creates
 
 
 def test_newest_needs_the_times_of_fields_on_both_sides() -> None:
@@ -196,3 +196,46 @@ def test_an_unknown_kind_of_record_needs_a_person() -> None:
     with pytest.raises(NeedsAttention) as refused:
         describe(Connection(name="CRM"), ToyConnector({}), "persn")
     assert refused.value.message == "CRM has no kind of record called “persn”; did you mean “person”?"
+
+
+# --- feeds -----------------------------------------------------------------------------------------------
+
+FEED = ObjectType("user", "Changes", fields_known=False, can_create=False, can_update=False, feed=True)
+ONE_WAY: dict[str, Any] = {"words": {Side.LEFT: Word.OFF, Side.RIGHT: Word.AUTOMATIC}}
+
+
+def of_feed(key_field: str, **more: Any) -> Rules:
+    return rules(pair(**ONE_WAY), right=SideRules("Contact", key_field=key_field, **more))
+
+
+@pytest.mark.parametrize("key_field", ["Key__c", "Id"])
+def test_people_of_a_feed_are_found_by_an_id_that_need_not_be_writable(key_field: str) -> None:
+    contact = replace(
+        CONTACT, fields=(*CONTACT.fields, Field("Id", writable=False)), findable=frozenset({"Email", "Key__c", "Id"})
+    )
+    said = of_feed(key_field)
+    assert told(said, FEED, contact) == []
+    known = fitted(said, {Side.LEFT: FEED, Side.RIGHT: contact})
+    assert (known.feed, known.sides[Side.LEFT].feed) == (Side.LEFT, True)
+    assert known.sides[Side.RIGHT].stamp_field == ("Key__c" if key_field == "Key__c" else "")
+
+
+def test_nobody_is_created_whom_the_feed_could_not_name() -> None:
+    contact = replace(CONTACT, fields=(*CONTACT.fields, Field("Id", writable=False)), findable=None)
+    filled = {"LastName": "?"}
+    (problem,) = told(of_feed("Id", create=Create.REVIEW, on_create=filled), FEED, contact)
+    assert "by which Changes on the left names people; set “create: off”" in problem
+    assert told(of_feed("Key__c", create=Create.REVIEW, on_create=filled), FEED, contact) == []
+
+
+def test_without_a_key_field_nobody_is_found() -> None:
+    (problem,) = told(of_feed(""), FEED)
+    assert "say in “key_field” which field holds the id by which Changes on the left names people" in problem
+
+
+def test_nothing_is_written_into_a_feed() -> None:
+    sides = {Side.LEFT: SideRules("user", key_field="crm_id"), Side.RIGHT: SideRules("Contact", key_field="Key__c")}
+    (ids,) = told(Rules(sides=sides, pairs=(pair(**ONE_WAY),)), FEED)
+    assert "only brings changes, so no id can be written into it" in ids
+    (fields,) = told(rules(pair(), right=SideRules("Contact", key_field="Key__c")), FEED)
+    assert "set “to_left: off” in every field pair" in fields

@@ -73,6 +73,23 @@ def test_a_couple_on_both_sides_is_one_question_and_no_link() -> None:
     assert decided(rules, *couple) == (set(), [{1, 2, 3, 4}])
 
 
+def test_a_row_that_names_nobody_is_asked_about_by_itself_and_stands_in_nobodys_way() -> None:
+    rules = build_rules(EMAIL)
+    rows = [person(rules, L, pk, Standing.UNNAMED, email="a") for pk in range(10, 10 + CROWD + 1)]
+    known = [person(rules, L, 1, email="a"), person(rules, R, 2, email="a")]
+    found, asked = decided(rules, *rows, *known)
+    assert (found, asked) == ({(1, 2)}, [{row.id, 2} for row in rows])
+    refused = frozenset({frozenset({10, 2})})
+    assert decided(rules, *rows[:1], *known, refused=refused) == ({(1, 2)}, [{10}])
+
+
+def test_of_a_feed_nobody_is_asked_about_ids_that_it_has_not_named_yet() -> None:
+    for feed in (True, False):
+        sides = {L: SideRules("user", feed=feed), R: SideRules("Contact", key_field="Key")}
+        rules = identity_rules(7, Rules(sides=sides, pairs=()))
+        assert decided(rules, person(rules, R, 1, key="L9")) == (set(), [] if feed else [{1}])
+
+
 def test_an_earlier_rule_decides() -> None:
     rules = build_rules(EMAIL, PHONE)
     people = [

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 AGAIN = {points.SENDING: ("second", "last"), points.ANSWERED: ("second", "last"), points.SETTLED: ("last",)}
 """Points that each batch gets to, and which of the later times are played besides the first."""
 APPROVED_ONLY = (points.LET_THROUGH,)
+FEEDS_ONLY = (points.ACKNOWLEDGED,)
 PLANNING = (points.MATCHED, points.CHUNK_PLANNED, points.PLANNED, points.GUARDED)
 NAME = "both-ways"
 KILLED = "tests.alumnisync.killed"
@@ -157,7 +158,7 @@ def moments() -> list[Any]:
     for approved in (True, False):
         passed_by = PLANNING if approved else APPROVED_ONLY
         for point in points.ALL:
-            if point not in passed_by:
+            if point not in (*passed_by, *FEEDS_ONLY):
                 found += [(KEYED, approved, point, time) for time in ("first", *AGAIN.get(point, ()))]
     # Without a key on the left, a create there can only be found by what it says.
     around = (points.SENDING, points.REQUESTING, points.ANSWERED)

@@ -80,7 +80,7 @@ def may_stay(unit: Unit, sender: Side) -> bool:
     rules = unit.rules
     kept = rules.on_blank is OnBlank.KEEP and unit.is_blank(sender)
     is_closed = rules.words[sender.other] in (Word.OFF, Word.FILL) or set(rules.words.values()) == {Word.OFF}
-    return is_closed or kept or unit.is_new() or rules.on_invalid is OnInvalid.SKIP_FIELD
+    return is_closed or kept or unit.meets() or rules.on_invalid is OnInvalid.SKIP_FIELD
 
 
 def only_what_differs_is_written(unit: Unit) -> None:
@@ -115,6 +115,16 @@ def no_base_blanks_nothing(unit: Unit) -> None:
             assert side.other not in merge(baseless).writes
 
 
+def feeds_change_alone(unit: Unit) -> None:
+    """Without any base the other side of a feed has changed nothing: it is never asked about nor written from."""
+    feed = unit.sights[0].feed
+    assert feed is not None
+    bare = replace(unit, decision=None, sights=tuple(replace(sight, base=Base()) for sight in unit.sights))
+    outcome = merge(bare)
+    assert outcome.verdict is not Verdict.CONFLICT
+    assert feed not in outcome.writes
+
+
 LAWS = (
     it_converges,
     it_is_a_mirror,
@@ -128,6 +138,12 @@ LAWS = (
 @pytest.mark.parametrize("law", LAWS)
 def test_law(law: Callable[[Unit], None]) -> None:
     settings(max_examples=200, deadline=None)(given(any_units())(law))()
+
+
+@pytest.mark.parametrize("feed", Side)
+@pytest.mark.parametrize("law", [it_converges, it_is_a_mirror, only_what_differs_is_written, feeds_change_alone])
+def test_law_of_a_feed(law: Callable[[Unit], None], feed: Side) -> None:
+    settings(max_examples=100, deadline=None)(given(any_units().map(lambda unit: fed(unit, feed)))(law))()
 
 
 @settings(max_examples=150, deadline=None)
@@ -219,7 +235,11 @@ def _swapped(sight: Sight) -> Sight:
     now: dict[Side, Reading] = {side: translator.read_raw(side, sight.now[side.other].raw) for side in Side}
     kept = sight.base.kept_blank
     base = Base(turn(sight.base.held), turn(sight.base.refused), kept.other if kept else None)
-    return Sight(translator, now, base)
+    return Sight(translator, now, base, sight.feed.other if sight.feed else None)
+
+
+def fed(unit: Unit, feed: Side) -> Unit:
+    return replace(unit, sights=tuple(replace(sight, feed=feed) for sight in unit.sights))
 
 
 def turn(by_side: Mapping[Side, Any]) -> dict[Side, Any]:

@@ -7,6 +7,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from alumnisync.models import Match
+from tests.alumnisync.feed_scene import FeedWorld
 from tests.alumnisync.inbox import address, decide, decide_many, look_alikes, named, page_of, signed_in, tick
 from tests.factories import World
 
@@ -179,3 +180,20 @@ def test_whoever_may_look_may_not_decide() -> None:
 def test_a_question_that_is_gone_is_a_sentence(rob: Client) -> None:
     assert "any more" in rob.get(address(Match, "change", "999"), follow=True).content.decode()
     assert "any more" in rob.get(address(Match, "change", "x"), follow=True).content.decode()
+
+
+def test_a_change_that_names_nobody_can_be_given_to_somebody_who_is_linked(rob: Client) -> None:
+    world = FeedWorld()
+    ada = world.contact("x1", email="ada@example.org", last="Byron")
+    world.told("x1", last="King")
+    world.told("", email="ada@example.org", phone="573 555 0199")
+    # Somebody may only be found for the first of them.
+    world.told("", last="Nobody")
+    world.run()
+    first, second = world.matches()
+    assert "does not say whom it is about" in list_of(rob)
+    assert "linked with somebody else" not in page_of(rob, first)
+    assert page_of(rob, second)
+    decide(rob, first, f"link:{first.candidates.get().pk}")
+    assert world.run()["matches"] == 1
+    assert (world.held(ada)["last"], world.held(ada)["phone"]) == ("King", "+15735550199")

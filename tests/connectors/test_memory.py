@@ -306,3 +306,39 @@ def test_calls_and_effects_are_counted(store: Store, connector: MemoryConnector)
     assert [call[0] for call in store.calls] == ["check", "write", "write"]
     assert store.calls[-1] == ("write", "person", (created.id,))
     assert store.effects == {"created": 1, "updated": 1}
+
+
+# --- a feed ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def feed(opened: Callable[[Store], MemoryConnector]) -> MemoryConnector:
+    return opened(Store(people(feed=True), page_size=2))
+
+
+def test_the_rows_of_a_feed_come_until_they_are_acknowledged(feed: MemoryConnector) -> None:
+    first, second = (feed.store.tell("person", who, {"email": who, "code": "a"}) for who in ("ada", ""))
+    for _ in range(2):
+        assert [(row.id, row.change_id, row.values) for row in polled(feed)] == [
+            ("ada", first, {"email": "ada"}),
+            ("", second, {"email": ""}),
+        ]
+    feed.acknowledge("person", [first])
+    assert [row.change_id for row in polled(feed)] == [second]
+
+
+def test_a_row_that_is_acknowledged_twice_is_handled_once(feed: MemoryConnector) -> None:
+    row = feed.store.tell("person", "ada", {}, 41)
+    assert (row, feed.store.tell("person", "ada", {})) == ("41", "42")
+    feed.acknowledge("person", [row])
+    feed.acknowledge("person", [row, "no such row"])
+    assert feed.store.processed == {"41": 1}
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_acknowledging_can_fail_before_or_after_it_is_done(feed: MemoryConnector, after: bool) -> None:
+    row = feed.store.tell("person", "ada", {})
+    feed.store.fail(Temporary("Busy."), "acknowledge", after=after)
+    with pytest.raises(Temporary):
+        feed.acknowledge("person", [row])
+    assert feed.store.processed == ({row: 1} if after else {})

@@ -25,6 +25,7 @@ from connectors.records import (
     Page,
     Record,
     Total,
+    Values,
     Write,
 )
 from connectors.systems.memory.store import Failure, Row, Store, moment, stores
@@ -71,7 +72,11 @@ class MemoryConnector(Connector):
         """A cursor is {"began": tick}, and before the last page {"began", "since", "after": [tick, id]}.
 
         The next poll starts from the tick at which this one began: what moved while it ran comes again.
+        A feed has no cursor: its rows come until they are processed.
         """
+        if self.store.types[object_type].feed:
+            yield from self._changes(object_type, fields)
+            return
         whole = self.store.types[object_type].whole_lists
         start = {"began": self.store.tick, "since": None if whole or not cursor else cursor["began"]}
         state = cursor if cursor and "after" in cursor else {**start, "after": [start["since"] or 0, ""]}
@@ -116,6 +121,14 @@ class MemoryConnector(Connector):
         self._call("totals", object_type)
         return self.store.totals(object_type, by, of)
 
+    def acknowledge(self, object_type: str, change_ids: Sequence[str]) -> None:
+        self.store.called("acknowledge", object_type, change_ids)
+        failure = self.store.failure("acknowledge")
+        if failure is None or failure.after:
+            self.store.process(object_type, change_ids)
+        if failure is not None:
+            raise failure.error
+
     def _write_one(self, object_type: str, write: Write) -> Outcome:
         failure = self.store.failure("write")
         try:
@@ -138,6 +151,15 @@ class MemoryConnector(Connector):
         if failure is not None:
             raise failure.error
 
+    def _changes(self, object_type: str, fields: Sequence[str]) -> Iterator[Page]:
+        with self.store.lock:
+            rows = tuple(self.store.changes[object_type])
+        for start in range(0, len(rows) or 1, self.store.page_size):
+            self._call("poll", object_type)
+            taken = rows[start : start + self.store.page_size]
+            page = Page(tuple(Record(row.person, _asked(row.values, fields), change_id=row.id) for row in taken))
+            yield from [page] * (self.store.repeat_pages + 1)
+
     def _slice(
         self, object_type: str, state: dict[str, Any], fields: Sequence[str]
     ) -> tuple[tuple[Record, ...], tuple[int, str], bool]:
@@ -157,8 +179,7 @@ class MemoryConnector(Connector):
     def _record(self, object_type: str, id: str, row: Row, fields: Sequence[str]) -> Record:
         if row.deleted:
             return Record(id, modified=moment(row.modified), deleted=True, merged_into=row.merged_into)
-        asked = {path.partition(".")[0].partition("[")[0] for path in fields}
-        values = {name: deepcopy(value) for name, value in row.values.items() if name in asked}
+        values = _asked(row.values, fields)
         times = row.times if self.store.types[object_type].field_times else {}
         return Record(
             id,
@@ -166,6 +187,12 @@ class MemoryConnector(Connector):
             version=str(row.number),
             created=moment(row.created),
             modified=moment(row.modified),
-            field_times={name: moment(tick) for name, tick in times.items() if name in asked},
+            field_times={name: moment(tick) for name, tick in times.items() if name in values},
             merged_into=row.merged_into,
         )
+
+
+def _asked(values: Values, fields: Sequence[str]) -> Values:
+    """The top-level fields that these paths go into."""
+    asked = {path.partition(".")[0].partition("[")[0] for path in fields}
+    return {name: deepcopy(value) for name, value in values.items() if name in asked}

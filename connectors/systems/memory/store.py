@@ -30,6 +30,15 @@ class Row:
     former: Row | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row of a feed: what somebody changed of a person, "" where it doesn't say of whom."""
+
+    id: str
+    person: str
+    values: Values
+
+
 @dataclass(slots=True)
 class Failure:
     """A failure to come.
@@ -73,11 +82,13 @@ class Store:
     answer_with_record  whether the answer to a write shows the record
     calls               (method, object type, ids) of every call, in order
     effects             how many records were created and updated through connectors
+    processed           how often each row of a feed was handled, by its change id
     """
 
     def __init__(self, *types: ObjectType, page_size: int = 10, batch_size: int = 5) -> None:
         self.types = {kind.name: kind for kind in types}
         self.rows: dict[str, dict[str, Row]] = {kind.name: {} for kind in types}
+        self.changes: dict[str, list[Change]] = {kind.name: [] for kind in types}
         self.organisation = "memory"
         self.page_size = page_size
         self.batch_size = batch_size
@@ -91,6 +102,7 @@ class Store:
         self.failures: list[Failure] = []
         self.calls: list[tuple[str, str, tuple[str, ...]]] = []
         self.effects: Counter[str] = Counter()
+        self.processed: Counter[str] = Counter()
         self.tick = 0
         self.made = 0
         self.lock = RLock()
@@ -129,6 +141,21 @@ class Store:
         """Delete a record without a trace."""
         with self.lock:
             del self.rows[object_type][id]
+
+    def tell(self, object_type: str, person: str, values: Values, change_id: int = 0) -> str:
+        """Add a row to a feed, behind those that are there; its change id, the next number where none is given."""
+        with self.lock:
+            self.made = max(self.made + 1, change_id)
+            change = Change(str(change_id or self.made), person, deepcopy(values))
+            self.changes[object_type].append(change)
+            return change.id
+
+    def process(self, object_type: str, change_ids: Sequence[str]) -> None:
+        """Bring these rows no more; one that is processed already is not counted again."""
+        with self.lock:
+            handled, rows = set(change_ids), self.changes[object_type]
+            self.processed.update(change.id for change in rows if change.id in handled)
+            self.changes[object_type] = [change for change in rows if change.id not in handled]
 
     def live(self, object_type: str) -> dict[str, Row]:
         """The records that are not deleted, by id."""

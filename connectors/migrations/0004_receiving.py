@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connectors', '0002_screens'),
+        ('connectors', '0003_feeds'),
     ]
 
     operations = [
