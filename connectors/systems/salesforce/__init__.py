@@ -8,6 +8,7 @@ Deletions and merges are seen as long as the recycle bin keeps them, 15 days: po
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -28,7 +29,7 @@ from connectors.records import (
     Values,
     Write,
 )
-from connectors.systems.salesforce.fields import BATCH, object_type_of, outline_of
+from connectors.systems.salesforce.fields import BATCH, may_be_number, object_type_of, outline_of, with_numbers
 from connectors.systems.salesforce.session import Session
 from connectors.systems.salesforce.soql import (
     long_id,
@@ -166,6 +167,9 @@ class Salesforce(Connector):
         yield from self._found(known, field, values, [field])
 
     def write(self, object_type: str, writes: Sequence[Write]) -> Iterator[Outcome]:
+        if any(may_be_number(value) for write in writes for value in write.values.values()):
+            known = self._known(object_type)
+            writes = [replace(write, values=with_numbers(write.values, known)) for write in writes]
         yield from write_all(self._session, object_type, writes)
 
     def close(self) -> None:

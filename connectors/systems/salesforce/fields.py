@@ -5,10 +5,12 @@ https://developer.salesforce.com/docs/platform/api-rest/guide/resources-sobject-
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from connectors.records import Field, ObjectType
+from connectors.records import Field, ObjectType, Values
 
 BATCH = 200
 """Records in one call of /composite/sobjects."""
@@ -38,8 +40,10 @@ KINDS = {
     "picklist": "choice",
     "url": "url",
 }
+NUMBERS = frozenset(type for type, kind in KINDS.items() if kind in ("number", "money"))
 TEXTS = frozenset({"string", "textarea", "combobox", "encryptedstring", "id", "reference"})
 PLACES = {"country": "country", "countrycode": "country", "state": "state", "statecode": "state"}
+_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
 
 
 def object_type_of(described: Mapping[str, Any]) -> ObjectType:
@@ -71,6 +75,28 @@ def outline_of(listed: Mapping[str, Any]) -> ObjectType:
         create_by_key=True,
         volatile=VOLATILE,
     )
+
+
+def may_be_number(value: Any) -> bool:
+    """Whether a value is a text that a field for numbers would not take: it wants 25.10, not "25.10"."""
+    return isinstance(value, str) and _NUMBER.fullmatch(value) is not None
+
+
+def with_numbers(values: Values, known: ObjectType) -> Values:
+    """The values to be written, with JSON numbers in the fields for numbers."""
+    return {name: _number(value) if _is_number(known.field(name)) else value for name, value in values.items()}
+
+
+def _is_number(field: Field | None) -> bool:
+    return field is not None and field.type in NUMBERS
+
+
+def _number(value: Any) -> Any:
+    if not may_be_number(value):
+        return value
+    number = float(value) if "." in value else int(value)
+    # What would be rounded stays a text, which is refused: better than another amount.
+    return number if Decimal(repr(number)) == Decimal(value) else value
 
 
 def _field(described: Mapping[str, Any]) -> Field:
