@@ -21,6 +21,7 @@ from alumnisync.engine.guard import DEFAULTS
 from alumnisync.rules_in_words import InWords
 from alumnisync.waiting import waiting_by_sync
 from alumnisync.wording import SYNC_STATES, whole
+from connectors.admin.connections import ENVIRONMENTS
 from connectors.admin.pages import shows_form, tell
 from connectors.forms import time_zones
 from connectors.models import Connection
@@ -154,6 +155,7 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, CheckListScreens, ListAdmin):
             sync=sync,
             form=form,
             offered=offered,
+            environments={side: ENVIRONMENTS.get(said) for side, said in offered.environments.items()},
             state=SYNC_STATES[Sync.State(sync.state)],
             next_run=when(sync.next_run_at),
             spares=form.spares(),

@@ -34,12 +34,14 @@ class Offers:
 
     connections  every name
     kinds        connection → its kinds of record
+    environments side → production or test, where its system says so
     described    side → the kind of record there as last described
     examples     side → field → a value that somebody there has
     """
 
     connections: list[str] = field(default_factory=list)
     kinds: dict[str, list[Offer]] = field(default_factory=dict)
+    environments: dict[str, str] = field(default_factory=dict)
     described: dict[Side, ObjectType] = field(default_factory=dict)
     examples: dict[Side, Values] = field(default_factory=dict)
 
@@ -56,13 +58,16 @@ def offers(sides: Mapping[str, Plain], *, with_examples: bool = False) -> Offers
     """What is known of the systems of a sync: two statements, and one more for examples, which are people's data."""
     found = Offers()
     names = Connection.objects.order_by("name", "known_object_types__label").values_list(
-        "name", "known_object_types__name", "known_object_types__label"
+        "name", "identity", "known_object_types__name", "known_object_types__label"
     )
-    for connection, name, label in names:
+    environments: dict[str, str] = {}
+    for connection, identity, name, label in names:
+        environments[connection] = identity.get("environment", "")
         there = found.kinds.setdefault(connection, [])
         if name:
             there.append(Offer(name, label or name))
     found.connections = list(found.kinds)
+    found.environments = {side: environments.get(each.get("connection", ""), "") for side, each in sides.items()}
     found.described = _described(sides)
     found.examples = _examples(sides) if with_examples else {}
     return found

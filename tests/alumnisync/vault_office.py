@@ -23,6 +23,7 @@ from mappings.setup.reading import read_document
 from mappings.versions import activate
 
 PEOPLE, GIFTS = "people-sync", "gifts"
+ADDED = ("name.first", "name.last", "emails[personal].address")
 GIFT = (
     *_SYSTEM,
     *_STAMPS,
@@ -41,14 +42,17 @@ GIFT_PAIRS: list[dict[str, Any]] = [
 
 
 class VaultOffice:
-    """An institution that keeps its gifts in Gift__c."""
+    """An institution that keeps its gifts in Gift__c.
 
-    def __init__(self, vault: StandIn, crm: Salesforce, **gift_side: Any) -> None:
+    adds_people  whether contacts that the Vault doesn't have are added there
+    """
+
+    def __init__(self, vault: StandIn, crm: Salesforce, *, adds_people: bool = False, **gift_side: Any) -> None:
         self.vault, self.crm = vault, crm
         crm.records["Gift__c"] = {}
         kind = SObject("Gift__c", "Gift", "a01", {field.name.lower(): field for field in GIFT})
         crm.rows["Gift__c"] = Rows(kind, crm.records["Gift__c"], lambda: crm.clock())
-        document = {"connections": self._connections(), "syncs": [_people(), _gifts(gift_side)]}
+        document = {"connections": self._connections(), "syncs": [_people(adds_people), _gifts(gift_side)]}
         load(read_document(document, lambda place: 1, known_setup()), activate=activate)
 
     def _connections(self) -> list[dict[str, Any]]:
@@ -120,21 +124,26 @@ class VaultOffice:
 
 
 @contextmanager
-def office(**gift_side: Any) -> Iterator[VaultOffice]:
+def office(**options: Any) -> Iterator[VaultOffice]:
     with start("alumni_spaces", people=0) as vault, start("salesforce", people=0) as crm:
         assert isinstance(crm, Salesforce)
-        yield VaultOffice(vault, crm, **gift_side)
+        yield VaultOffice(vault, crm, **options)
 
 
-def _people() -> dict[str, Any]:
+def _people(adds_people: bool) -> dict[str, Any]:
     """The rules that come with the program, but for the review of each new person."""
     (preset,) = presets_for("alumni_spaces", "person", "salesforce", "Contact")
+    left = {"connection": "Vault", "object": "person", **preset.rules["sides"]["left"]}
+    fields = preset.rules["fields"]
+    if adds_people:
+        left |= {"create": "automatic", "key_field": "externalIDs[ourCRM].value"}
+        fields = [{**pair, "to_left": "fill"} for pair in fields if pair["left"] in ADDED]
     return {
         "name": PEOPLE,
-        "left": {"connection": "Vault", "object": "person", **preset.rules["sides"]["left"]},
+        "left": left,
         "right": {"connection": "CRM", "object": "Contact", "key_field": "Alumni_Id__c", "create": "automatic"},
         "match": preset.rules["match"],
-        "fields": preset.rules["fields"],
+        "fields": fields,
     }
 
 
