@@ -13,7 +13,7 @@ from alumnisync.models import ChangeRecord, Link, Member, Review, SyncRun
 from alumnisync.review import approve
 from connectors.sandbox.salesforce import Salesforce
 from connectors.sandbox.salesforce.rows import Rows
-from connectors.sandbox.salesforce.schema import _STAMPS, _SYSTEM, SField, SObject
+from connectors.sandbox.salesforce.schema import SField, SObject
 from connectors.sandbox.server import start
 from connectors.sandbox.stand_in import Row, StandIn
 from mappings.models import Sync
@@ -25,8 +25,6 @@ from mappings.versions import activate
 PEOPLE, GIFTS = "people-sync", "gifts"
 ADDED = ("name.first", "name.last", "emails[personal].address")
 GIFT = (
-    *_SYSTEM,
-    *_STAMPS,
     SField("Vault_Id__c", "Vault ID", length=64, unique=True, id_lookup=True),
     SField("Amount__c", "Amount", "double"),
     SField("Contact__c", "Contact", "reference", 18, relation="Contact__r", refers_to="Contact"),
@@ -50,7 +48,9 @@ class VaultOffice:
     def __init__(self, vault: StandIn, crm: Salesforce, *, adds_people: bool = False, **gift_side: Any) -> None:
         self.vault, self.crm = vault, crm
         crm.records["Gift__c"] = {}
-        kind = SObject("Gift__c", "Gift", "a01", {field.name.lower(): field for field in GIFT})
+        # Ids and time stamps are as everywhere there.
+        stamps = (field for field in crm.rows["Account"].kind.fields.values() if not field.writable)
+        kind = SObject("Gift__c", "Gift", "a01", {field.name.lower(): field for field in (*stamps, *GIFT)})
         crm.rows["Gift__c"] = Rows(kind, crm.records["Gift__c"], lambda: crm.clock())
         document = {"connections": self._connections(), "syncs": [_people(adds_people), _gifts(gift_side)]}
         load(read_document(document, lambda place: 1, known_setup()), activate=activate)
