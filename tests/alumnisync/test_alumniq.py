@@ -63,7 +63,9 @@ def in_digits(values: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scene", [{"repeats": False}, {"repeats": True}], indirect=True)
+@pytest.mark.parametrize(
+    "scene", [{"repeats": False}, pytest.param({"repeats": True}, marks=pytest.mark.torture)], indirect=True
+)
 def test_1_250_changes_of_400_people_in_three_days_are_each_applied_and_acknowledged_once(scene: AlumniqScene) -> None:
     contacts = {f"x{number}": scene.hire(f"x{number}") for number in range(PEOPLE)}
     assert scene.run()["state"] == "done"
