@@ -14,7 +14,7 @@ from django.core.management import call_command
 from alumnisync.models import Match
 from connectors.checking import check
 from connectors.models import Connection, FeedRow
-from tests.alumnisync.alumniq_scene import CONTACT, FIELDS, WORK, AlumniqScene
+from tests.alumnisync.alumniq_scene import FIELDS, AlumniqScene
 from tests.alumnisync.scene import digits
 
 pytestmark = pytest.mark.django_db

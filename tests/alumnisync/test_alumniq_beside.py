@@ -1,4 +1,4 @@
-"""360Alumni and AlumnIQ over HTTP, each in a sync of its own, say the phone of one contact: nothing flips or is lost."""
+"""360Alumni and AlumnIQ over HTTP, each in its own sync, say the phone of one contact: nothing flips or is lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Beside(AlumniqScene):
         self.platform = start("alumni360", people=0)
         ada = self.user(1)
         self.ada = self.platform.create(ON_ALUMNI, {**ada, "phone": FIRST})
-        self.contact = self.hire("x1", Email=ada["email"], Phone=None)
+        self.hired = self.hire("x1", Email=ada["email"], Phone=None)
 
     def both(self) -> dict[str, StandIn]:
         return {**super().both(), self.platform.system: self.platform}
@@ -47,7 +47,7 @@ class Beside(AlumniqScene):
 
     def phones(self) -> tuple[str, str]:
         """At the platform and in the CRM."""
-        said = self.platform.records[ON_ALUMNI][self.ada]["phone"], self.held(self.contact)["workphone"]
+        said = self.platform.records[ON_ALUMNI][self.ada]["phone"], self.held(self.hired)["workphone"]
         return f"+1{digits('phone', said[0])}", f"+1{digits('phone', said[1])}"
 
     def says(self, phone: str) -> None:

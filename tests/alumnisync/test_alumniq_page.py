@@ -44,7 +44,7 @@ def test_the_setup_file_fits_a_feed_and_a_crm_that_has_its_fields(block: Path) -
         assert isinstance(there, AlumnIQ)
         (feed,) = open_to(there, Alumniq).describe([WORK])
     right = SyncSide.objects.get(side="right")
-    names = {right.key_field, *FieldMapping.objects.values_list("right", flat=True)}
+    names = {right.key_field, "Email", *FieldMapping.objects.values_list("right", flat=True)}
     contact = ObjectType("Contact", "Contact", tuple(Field(name) for name in sorted(names)), findable=None)
     assert foreseen(contents_of(right.version), {Side.LEFT: feed, Side.RIGHT: contact}) == []
 
