@@ -120,6 +120,7 @@ class ObjectType:
     feed           `poll` brings rows of changes, not records: each has a `change_id`, as `id` the person it
                    speaks of ("" where it doesn't say), and only the fields it mentions. A row is brought again
                    until it is acknowledged; change ids are numbers that rise with time
+    repeats        of a feed: rows may come again after they were acknowledged, and need not be once more
     totals         fields by which the system itself counts and sums its records (`Connector.totals`)
     """
 
@@ -136,6 +137,7 @@ class ObjectType:
     field_times: bool = False
     volatile: frozenset[str] = frozenset()
     feed: bool = False
+    repeats: bool = False
     totals: frozenset[str] = frozenset()
 
     def field(self, name: str) -> Field | None:

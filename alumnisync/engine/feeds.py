@@ -18,7 +18,7 @@ from django.utils import timezone
 from alumnisync.engine.landing import Landing, differs, find_known, fingerprint_of, row_id, store
 from connectors import bulk
 from connectors.models import Cursor, FeedRow, RemoteRecord
-from connectors.records import Page, Record, Values
+from connectors.records import ObjectType, Page, Record, Values
 
 UNNAMED = "change-"
 """How the id of a record begins that one row alone has, since it names nobody; no person's id does."""
@@ -30,6 +30,10 @@ ROW = ["remote_id", "values", "field_times", "outcome", "acknowledged_at"]
 
 class FeedLanding(Landing):
     """What one poll of a feed lands; `read` and `changed` count its rows."""
+
+    def __init__(self, cursor: Cursor, described: ObjectType) -> None:
+        super().__init__(cursor, described.volatile)
+        self.repeats = described.repeats
 
     def land(self, page: Page) -> None:
         """Store a page's rows, what they make of people's records, and the cursor, in one transaction.
@@ -64,8 +68,12 @@ class FeedLanding(Landing):
         came = [self._feed_row(change_id, row, known.get(change_id)) for change_id, row in rows.items()]
         news = [row for row in came if row.change_id not in known or _says_more(row, known[row.change_id])]
         told = {row.change_id for row in news}
-        # What is brought although it was acknowledged has to be acknowledged again.
-        again = [row for row in came if row.change_id not in told and known[row.change_id].acknowledged_at]
+        # What is brought although it was acknowledged has to be acknowledged again, unless that is this feed's way.
+        again = [
+            row
+            for row in came
+            if row.change_id not in told and known[row.change_id].acknowledged_at and not row.acknowledged_at
+        ]
         bulk.upsert([*news, *again], by=["cursor", "change_id"], fields=ROW)
         touched = {row.remote_id for row in news} | {f"{UNNAMED}{row.change_id}" for row in news}
         touched |= {known[row.change_id].remote_id for row in news if row.change_id in known}
@@ -87,6 +95,8 @@ class FeedLanding(Landing):
             came.field_times = {**row.field_times, **before.field_times}
             if is_unnamed(row.remote_id):
                 came.remote_id = before.remote_id
+            if self.repeats:
+                came.outcome, came.acknowledged_at = before.outcome, before.acknowledged_at
         return came
 
     def _store_unreadable(self, rows: Sequence[RemoteRecord]) -> int:

@@ -70,7 +70,7 @@ def poll(
     """
     started = timezone.now()
     begin(cursor, wanted, narrow)
-    landing = (FeedLanding if described.feed else Landing)(cursor, described.volatile)
+    landing = FeedLanding(cursor, described) if described.feed else Landing(cursor, described.volatile)
     complete = False
     for page in connector.poll(cursor.object_type, cursor.position, tuple(cursor.fields), narrow=narrow):
         landing.land(page)

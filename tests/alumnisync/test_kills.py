@@ -32,12 +32,12 @@ WAITING = ("conflicts", "set_aside", "matches", "reviews")
 class Databases:
     """Copies of databases by name: files of SQLite, or databases of the PostgreSQL that DATABASE_URL names."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, about: str = "") -> None:
+        self.folder, self.about = folder, about
         self.is_postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
 
     def path(self, name: str) -> str:
-        return f"killed_{name}" if self.is_postgres else str(self.folder / f"{name}.sqlite3")
+        return f"killed_{self.about}{name}" if self.is_postgres else str(self.folder / f"{name}.sqlite3")
 
     def copy(self, name: str, to: str) -> str:
         """The copy's name for Django; from "" an empty one."""

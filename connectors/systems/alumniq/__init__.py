@@ -207,6 +207,8 @@ class Alumniq(Connector):
             can_create=False,
             can_update=False,
             feed=True,
+            # Only of the filter by xid it is said that it brings nothing processed (…/recipes/profile-work).
+            repeats=True,
         )
 
     def _first_day(self, cursor: Any) -> date:
