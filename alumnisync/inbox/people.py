@@ -37,7 +37,7 @@ LINKS_MERGED = (
 LATER = "Neither linked nor made new. You are asked again when one of these records changes."
 NEVER = "Never asked about these again. {create}"
 WAITS = "The change waits until {here} says whom it is about."
-LATER_UNNAMED = "Not linked. You are asked again when one of these records changes."
+LATER_UNNAMED = "Not linked. {waits} You are asked again when one of these records changes."
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _answers(match: Match, word: Wording, planner: Planner | None, columns: Sequ
         "link": LINKS,
         "create": "" if is_unnamed else create,
         "never": NEVER.format(create=waits if is_unnamed else create) if has_others else "",
-        "later": LATER_UNNAMED if is_unnamed else LATER,
+        "later": LATER_UNNAMED.format(waits=waits) if is_unnamed else LATER,
     }
 
 
