@@ -215,7 +215,8 @@ def test_for_two_who_were_merged_there_is_nothing_but_to_say_which_it_is(rob: Cl
 
 
 def test_nobody_is_created_for_a_change_that_names_nobody(rob: Client) -> None:
-    world = named(FeedWorld())
+    world = FeedWorld()
+    named(world)
     world.contact("x1", email="ada@example.org", last="Byron")
     world.told("", email="ada@example.org", last="King")
     world.run()
