@@ -94,7 +94,8 @@ def _says(line: Mapping[str, Any], names: Names, side: Side) -> list[str]:
         )
     if line["count_apart"]:
         amount = Decimal(line["wanted"]["sum"]) - Decimal(line["recorded"]["sum"])
+        it = "it" if line["count_apart"] == 1 else "them"
         said.append(
-            f"{counted(line['count_apart'], 'record')} not in {here} as {there} has it: {_money(amount)} in all."
+            f"{counted(line['count_apart'], 'record')} not in {here} as {there} has {it}: {_money(amount)} in all."
         )
     return said

@@ -58,7 +58,14 @@ def receive(connection: Connection, file: UploadedFile[bytes] | None) -> None:
 def look(connection: Connection) -> FileLook | None:
     """The beginning of the file that waits; None where none does. Raises NeedsAttention where it can't be read."""
     path = _waiting(connection)
-    return _kind(connection).look_into(path, connection.settings) if path else None
+    if path is None:
+        return None
+    try:
+        return _kind(connection).look_into(path, connection.settings)
+    except NeedsAttention as error:
+        # It is kept by another name than the one that people know it by.
+        said = error.message.removeprefix(f"{path.name}: ").replace(path.name, "the file")
+        raise NeedsAttention(said) from error
 
 
 def discard(connection: Connection) -> None:

@@ -79,7 +79,9 @@ def _validation(facts: Facts) -> Found:
         described = end.described
         fields = [field for pair in facts.rules.pairs if (field := field_of(described, pair.paths[end.side]))]
         limited, required = sum(field.length is not None for field in fields), sum(field.required for field in fields)
-        return Found(f"{end.name} limits the length of {limited} and requires {required} of these fields.")
+        return Found(
+            f"{end.name} limits the length of {limited or 'none'} of these fields and requires {required or 'none'}."
+        )
 
     found = each_end(facts, say)
     aside = "A value that doesn't fit is set aside, that field alone, and shown."
@@ -142,7 +144,9 @@ def _errors(facts: Facts) -> Found:
 
 def _created(facts: Facts) -> Found:
     words = dict(CREATE_CHOICES)
-    return each_end(facts, lambda end: Found(f"Created in {end.name}: {words[facts.rules.sides[end.side].create]}."))
+    return each_end(
+        facts, lambda end: Found(f"New records in {end.name}: {words[facts.rules.sides[end.side].create]}.")
+    )
 
 
 def _updated(facts: Facts) -> Found:

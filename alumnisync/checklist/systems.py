@@ -42,7 +42,7 @@ def _known(facts: Facts) -> Found:
     def say(end: End) -> Found:
         if end.kind is None:
             return Found(f"{end.name}: this installation does not have the system “{end.connection.system}”.", False)
-        return Found(f"{end.name}: by the connector for {end.kind.label}.")
+        return Found(f"{end.name}: yes, as {end.kind.label}.")
 
     return each_end(facts, say)
 
@@ -97,8 +97,8 @@ def _pagination(facts: Facts) -> Found:
     def say(end: End) -> Found:
         if end.described is None:
             return Found(UNCHECKED.format(end.name), False)
-        how = "as a whole list each time" if end.described.whole_lists else "only what changed"
-        return Found(f"{end.name}: {end.records} are read {how}, a page at a time.")
+        how = "the whole list each time" if end.described.whole_lists else "only what changed"
+        return Found(f"{end.name}: {end.records}, {how}, a page at a time.")
 
     return each_end(facts, say)
 

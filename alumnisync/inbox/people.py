@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from alumnisync.deciding import linkable, taken_of
+from alumnisync.engine.identity import MERGED
 from alumnisync.engine.plan import Planner
-from alumnisync.inbox.lines import joined
 from alumnisync.inbox.outlook import linking_says, planner_of
 from alumnisync.inbox.wording import Wording
 from alumnisync.models import Match
@@ -29,6 +29,15 @@ CREATES: Mapping[str, str] = {
     "review": "Not linked. Before a record is made in {there}, you are asked under “To review”.",
     "automatic": "Not linked. The next run makes a record in {there}.",
 }
+LINKS = "The next run links the two."
+LINKS_MERGED = (
+    "From the next run on these two are linked, and what changed is handled by the rules of each field. "
+    "The other person stays as it is, linked with nobody."
+)
+LATER = "Neither linked nor made new. You are asked again when one of these records changes."
+NEVER = "Never asked about these again. {create}"
+WAITS = "The change waits until {here} says whom it is about."
+LATER_UNNAMED = "Not linked. {waits} You are asked again when one of these records changes."
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,11 @@ class PersonRow:
     @property
     def question(self) -> Match:
         return self.match
+
+    @property
+    def can_be_ticked(self) -> bool:
+        """Whether it can be answered along with others."""
+        return self.match.rule != MERGED
 
 
 @dataclass(frozen=True)
@@ -120,12 +134,14 @@ def chosen(match: Match) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The page of a possible match."""
+    """The page of a possible match, and what each answer does; "" for one that can't be given."""
 
     columns: Sequence[Column]
     lines: Sequence[Line]
-    create: str
-    never: str
+    link: str
+    create: str = ""
+    never: str = ""
+    later: str = ""
 
 
 def compare(match: Match, word: Wording) -> Comparison:
@@ -133,12 +149,24 @@ def compare(match: Match, word: Wording) -> Comparison:
     planner, taken = planner_of(word), taken_of(match)
     records = [match.record, *match.candidates.all()]
     columns = [_column(match, one, number, word, planner, taken) for number, one in enumerate(records)]
-    there = word.side(Side(match.side).other)
-    word_of_create = planner.rules.sides[Side(match.side).other].create.value if planner else "off"
-    create = CREATES[word_of_create].format(there=there)
-    others = joined(dict.fromkeys(column.person for column in columns[1:]))
-    never = f"Never asked about these again. {create}" if others else ""
-    return Comparison(columns, list(_lines(match, columns, word, planner)), create, never)
+    return Comparison(columns, list(_lines(match, columns, word, planner)), **_answers(match, word, planner, columns))
+
+
+def _answers(match: Match, word: Wording, planner: Planner | None, columns: Sequence[Column]) -> dict[str, str]:
+    """Answer → what it does; without those that `settle_match` refuses."""
+    if match.rule == MERGED:
+        return {"link": LINKS_MERGED}
+    here = Side(match.side)
+    word_of_create = planner.rules.sides[here.other].create.value if planner else "off"
+    create = CREATES[word_of_create].format(there=word.side(here.other))
+    waits = WAITS.format(here=word.side(here))
+    is_unnamed, has_others = match.record.unnamed, len(columns) > 1
+    return {
+        "link": LINKS,
+        "create": "" if is_unnamed else create,
+        "never": NEVER.format(create=waits if is_unnamed else create) if has_others else "",
+        "later": LATER_UNNAMED.format(waits=waits) if is_unnamed else LATER,
+    }
 
 
 def _column(
@@ -149,7 +177,9 @@ def _column(
     if number and match.record_id in taken:
         problem = "The record that was asked about is linked already."
     pair = {side: record, side.other: match.record}
-    outlook = linking_says(word, planner, pair[Side.LEFT], pair[Side.RIGHT]) if number and not problem else []
+    # To merged records what was agreed before counts, so it is no first meeting.
+    is_first = number and not problem and match.rule != MERGED
+    outlook = linking_says(word, planner, pair[Side.LEFT], pair[Side.RIGHT]) if is_first else []
     return Column(
         record,
         f"{word.side(side)}: {record.remote_id}",

@@ -320,7 +320,7 @@ def _tried(one: Tried) -> dict[str, Any]:
     }
     can = [what for what, is_so in abilities.items() if is_so]
     cannot = [what for what, is_so in abilities.items() if not is_so]
-    said = [f"It can {', '.join(can)}."] * bool(can) + [f"It can't {', '.join(cannot)}."] * bool(cannot)
+    said = [f"It can {', '.join(can)}."] * bool(can) + [f"It can't {' or '.join(cannot)}."] * bool(cannot)
     return {
         "label": described.label or described.name,
         "sample": one.sample,

@@ -92,6 +92,7 @@ class TurnUpScreens(ScreenAdmin):
         shown = {
             "connection": connection,
             "places": [_place(one, kind.place_word) for one in standings(kind, connection)],
+            "place_word": kind.place_word,
             "services": [_call(request, kind, each, places[0] if places else "") for each in kind.services],
             "our_id": OUR_ID,
             "docs": request.build_absolute_uri(reverse("api:openapi-view")),

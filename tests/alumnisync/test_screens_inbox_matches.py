@@ -197,3 +197,30 @@ def test_a_change_that_names_nobody_can_be_given_to_somebody_who_is_linked(rob: 
     decide(rob, first, f"link:{first.candidates.get().pk}")
     assert world.run()["matches"] == 1
     assert (world.held(ada)["last"], world.held(ada)["phone"]) == ("King", "+15735550199")
+
+
+def test_for_two_who_were_merged_there_is_nothing_but_to_say_which_it_is(rob: Client) -> None:
+    world = named(World())
+    people = [world.pair_up() for _ in range(2)]
+    world.go()
+    world.right.remove("person", people[0][1], merged_into=people[1][1])
+    world.run()
+    (match,) = world.matches()
+    page = page_of(rob, match)
+    assert [f'value="link:{one.pk}"' in page for one in match.candidates.all()] == [True, True]
+    assert not any(f'value="{choice}"' in page for choice in ("create", "never", "ignore"))
+    assert "The other person stays as it is, linked with nobody." in page
+    assert "merged into this one" in list_of(rob)
+    assert 'name="tick"' not in list_of(rob)
+
+
+def test_nobody_is_created_for_a_change_that_names_nobody(rob: Client) -> None:
+    world = FeedWorld()
+    named(world)
+    world.contact("x1", email="ada@example.org", last="Byron")
+    world.told("", email="ada@example.org", last="King")
+    world.run()
+    page = page_of(rob, world.match())
+    assert 'value="create"' not in page
+    assert "New person" not in page
+    assert f"The change waits until Directory {world.sync.pk} says whom it is about." in page

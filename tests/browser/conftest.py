@@ -17,6 +17,12 @@ NOT_FOUND = "Chromium not found: no screen was tested in a browser. On Debian: a
 WIDE, PHONE = 1366, 390
 SYNC = "directory-crm"
 OFFICE = "office.example.com"
+MORE = """
+connections:
+  - {name: Reunion list, system: spreadsheet}
+  - {name: Clubs, system: intouch_receiver, settings: {client_id: C-77, club_ids: ["12", "13"]}}
+"""
+"""Connections to systems whose pages others don't have."""
 
 SignIn = Callable[..., Page]
 
@@ -52,6 +58,9 @@ def busy(there: Stage) -> Stage:
     setup = there.folder / "setup.yaml"
     setup.write_text((Path(settings.BASE_DIR) / "connectors/sandbox/demo.yaml").read_text())
     there.manage("load_setup", str(setup))
+    more = there.folder / "more.yaml"
+    more.write_text(MORE)
+    there.manage("load_setup", str(more))
     for connection in ("Alumni directory", "CRM"):
         there.manage("check_connection", connection)
     preview = there.sync(SYNC)

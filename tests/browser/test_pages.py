@@ -32,7 +32,12 @@ LISTS = (
     "connectors/connection/",
     "connectors/connection/add/",
     "connectors/connection/add/salesforce/",
-    "connectors/connection/1/edit/",
+    "connectors/connection/add/alumniq/",
+    "connectors/connection/add/alumni_spaces/",
+    "connectors/connection/add/intouch_receiver/",
+    "connectors/connection/add/rest/",
+    "connectors/connection/add/spreadsheet/",
+    "connectors/connection/add/sql/",
     "connectors/remoterecord/",
     "connectors/seenfield/",
     "auth/user/",
@@ -52,6 +57,8 @@ DETAILS = (
     "auth/user/",
 )
 """Lists whose first row leads to a page of its own."""
+OF_CONNECTIONS = (("CRM", "edit/"), ("Reunion list", "files/"), ("Clubs", "turn-up/"))
+"""Connection → a page of it."""
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", WIDE), ("dark", WIDE), ("light", PHONE)])
@@ -70,12 +77,23 @@ def test_no_page_has_barriers_or_runs_out_of_the_window(
         page.locator("#main tbody a:visible, #main .as-card a:visible").first.click()
         page.wait_for_load_state()
         found += complaints(page, pictures, f"{theme}-{width}")
+    for name, its in OF_CONNECTIONS:
+        page.goto(connection(page, name) + its)
+        found += complaints(page, pictures, f"{theme}-{width}")
     # This one is shown by a button: it asks the system anew each time.
-    page.goto("/admin/connectors/connection/2/kinds/Contact/")
+    page.goto(connection(page, "CRM") + "kinds/Contact/")
     page.get_by_role("button", name="Look at its records").click()
     page.get_by_role("heading", name="Fields in them").wait_for()
     found += complaints(page, pictures, f"{theme}-{width}")
     assert not found
+
+
+def connection(page: Page, name: str) -> str:
+    """Where the pages of a connection begin."""
+    page.goto("/admin/connectors/connection/")
+    address = page.get_by_role("link", name=name, exact=True).get_attribute("href")
+    assert address is not None
+    return address.removesuffix("change/")
 
 
 def complaints(page: Page, pictures: Path, kind: str) -> list[str]:

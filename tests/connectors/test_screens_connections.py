@@ -109,7 +109,7 @@ def test_the_system_for_tests_is_offered_only_where_it_is_allowed(admin_client: 
 
 def test_the_form_says_what_to_ask_for_and_explains_every_setting(admin_client: Client) -> None:
     page = admin_client.get(url("add_system", "salesforce"))
-    assert "What to ask the administrator of Salesforce for An external client app" in words(page)
+    assert "What to ask for An external client app" in words(page)
     assert "The consumer key of the external client app." in words(page)
     assert 'list="time-zones"' in control(page, "time_zone")
     assert 'value="America/New_York"' in page.content.decode()

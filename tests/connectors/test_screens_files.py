@@ -79,7 +79,10 @@ def test_a_file_is_looked_at_then_used_and_the_one_before_deleted(
 def test_a_file_that_cannot_be_used_is_told(
     somebody: Client, connection: Connection, name: str, data: bytes, told: str
 ) -> None:
-    assert told in upload(somebody, connection, data, name)
+    said = upload(somebody, connection, data, name)
+    assert told in said
+    # By this name nobody here knows the file.
+    assert "people." not in said
 
 
 def test_a_file_that_was_thought_better_of_is_deleted(somebody: Client, connection: Connection, folder: Path) -> None:

@@ -194,7 +194,7 @@ def test_it_is_tried_before_it_is_stored(admin_client: Client, there: There, cap
     assert "It works: 127.0.0.1 answers" in said
     assert "12 records in the first page; a next page follows." in said
     assert there.records["person"]["1"]["email"] in said
-    assert "It can read only what changed. It can't create records, change records, look records up." in said
+    assert "It can read only what changed. It can't create records or change records or look records up." in said
     assert not Connection.objects.exists()
     assert SECRET not in page.content.decode() + caplog.text
 

@@ -130,7 +130,7 @@ def test_what_a_client_does_without_is_not_waited_for(clubs: Connection) -> None
 def test_the_log_says_why(admin_client: Client, clubs: Connection) -> None:
     note_use(token_of(clubs), "create_prospect", status=422, record="guid-7", why=["email: This is not an address."])
     page = words(admin_client.get(url("turn_up", clubs)))
-    assert "Refused Create a prospect (12) guid-7 email: This is not an address." in page
+    assert "Refused Create a prospect Club 12 guid-7 email: This is not an address." in page
 
 
 def test_old_notes_make_room(clubs: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -413,6 +413,10 @@ def test_objects_that_name_no_table_are_refused(objects: str) -> None:
     assert "objects" in Sql.Settings({"url": "postgresql://h/d", "objects": objects}).errors
 
 
+def test_the_form_begins_with_nothing_typed() -> None:
+    assert "null" not in str(Sql.Settings()["objects"])
+
+
 def test_a_filter_is_refused_in_words(there: Database) -> None:
     with opened(there) as system, pytest.raises(NeedsAttention, match="view"):
         list(system.poll("person", None, ["first_name"], narrow="1=1"))

@@ -62,6 +62,12 @@ def _is_object(name: str, given: Any) -> bool:
     )
 
 
+class _TablesField(forms.JSONField):
+    def prepare_value(self, value: Any) -> Any:
+        # Before anything is typed, the empty box instead of the word null.
+        return "" if value is None else super().prepare_value(value)
+
+
 class SqlSettings(ConnectorSettings):
     """Which database, and what of it."""
 
@@ -71,7 +77,7 @@ class SqlSettings(ConnectorSettings):
         help_text="Like postgresql://reader:password@db.example.edu/crm, from whoever looks after the database; for an "
         "SQLite file in the folder for files, sqlite:///crm.db. It holds the password, so all of it is kept secret.",
     )
-    objects = forms.JSONField(
+    objects = _TablesField(
         label="Tables and views",
         validators=[usable_objects],
         help_text=f"What each kind of record is called here, and its table or view, as in {EXAMPLE}. key: the column "
