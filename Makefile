@@ -7,9 +7,13 @@ NEWER := 3.12 3.13
 QUICK := tests/mappings tests/connectors/test_alumni360.py tests/connectors/test_salesforce.py tests/connectors/test_http.py \
     tests/alumnisync/test_run.py tests/alumnisync/test_run_rules.py tests/alumnisync/test_merge.py \
     tests/alumnisync/test_commands_sync.py
+# Where the two databases go different ways: landing, matching, leases, bulk statements, a whole run.
+ON_BOTH := tests/alumnisync/test_run.py tests/alumnisync/test_landing.py tests/alumnisync/test_match.py \
+    tests/alumnisync/test_settle.py tests/alumnisync/test_lease.py tests/alumnisync/test_statements.py \
+    tests/alumnisync/test_several.py tests/alumnisync/test_feeds.py tests/connectors/test_bulk.py tests/connectors/test_models.py
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test torture bench lint types format migrations
+.PHONY: demo test newer postgres torture bench lint types format migrations
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -17,13 +21,20 @@ demo: $(VENV)/installed
 	@$(BIN)/python manage.py demo $(ARGS)
 
 # pytest runs last: its closing line is the last one of the whole.
-test: lint types $(NEWER:%=test-on-%) test-on-postgres
+test: lint types
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and not screens and not torture" $(ON_BOTH)
 	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup -m "not torture"
 
-# What takes too long to be waited for each time: every moment a run can be killed at, and the pages on
-# PostgreSQL. Random histories: ALUMNISYNC_TORTURE=100 .venv/bin/python -m pytest tests/alumnisync/test_machine.py
+# The quick tests under every newer interpreter there is.
+newer: $(NEWER:%=test-on-%)
+
+# Everything that uses a database, on PostgreSQL.
+postgres: $(VENV)/installed-dev
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and not torture"
+
+# What takes too long to be waited for each time: every moment a run can be killed at, very long lists.
+# Random histories: ALUMNISYNC_TORTURE=100 .venv/bin/python -m pytest tests/alumnisync/test_machine.py
 torture: $(VENV)/installed-dev
-	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and screens"
 	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup -m torture
 
 lint: $(VENV)/installed-dev
@@ -45,9 +56,6 @@ migrations: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	env -u DATABASE_URL $(BIN)/python -m tests.benchmarks.first_load $(PEOPLE)
 	$(BIN)/python -m tests.postgres $(BIN)/python -m tests.benchmarks.first_load $(PEOPLE)
-
-test-on-postgres: $(VENV)/installed-dev
-	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and not screens and not torture"
 
 # pyenv finds an interpreter that is installed but not selected.
 test-on-%:
