@@ -69,8 +69,7 @@ class Demo:
 
     @property
     def setup(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = yaml.safe_load((SANDBOX / "demo.yaml").read_text())
-        return loaded
+        return read_example()
 
     @property
     def sync_name(self) -> str:
@@ -119,6 +118,12 @@ class Demo:
         return sorted(pairs, key=lambda pair: pair["left"])
 
 
+def read_example() -> dict[str, Any]:
+    """The setup that the demo loads."""
+    loaded: dict[str, Any] = yaml.safe_load((SANDBOX / "demo.yaml").read_text())
+    return loaded
+
+
 @contextmanager
 def demo(folder: Path, people: int, say: Callable[[str], None]) -> Iterator[Demo]:
     """A migrated database in `folder` and the stand-ins running; whatever was started is ended."""
@@ -135,7 +140,8 @@ def demo(folder: Path, people: int, say: Callable[[str], None]) -> Iterator[Demo
     }
     say("Making a database of its own…")
     subprocess.run([sys.executable, MANAGE, "migrate", "--verbosity", "0"], env=environment, check=True)  # noqa: S603
-    command = [sys.executable, MANAGE, "sandbox", "--json", "--people", str(people)]
+    systems_shown = [each["system"] for each in read_example()["connections"]]
+    command = [sys.executable, MANAGE, "sandbox", *systems_shown, "--json", "--people", str(people)]
     with subprocess.Popen(  # noqa: S603 - our own command
         command, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=end_with_parent
     ) as stand_ins:
