@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from alumnisync.checklist.facts import End, Facts
 from alumnisync.checklist.points import Found, Point
-from alumnisync.checklist.systems import each_end
+from alumnisync.checklist.systems import UNCHECKED, each_end
 from alumnisync.describing import field_of
 from alumnisync.schedule import in_words
 from alumnisync.wording import counted
@@ -75,7 +75,7 @@ def _filtering(facts: Facts) -> Found:
 def _validation(facts: Facts) -> Found:
     def say(end: End) -> Found:
         if end.described is None:
-            return Found(f"{end.name}: not known yet. Check the connection.", False)
+            return Found(UNCHECKED.format(end.name), False)
         described = end.described
         fields = [field for pair in facts.rules.pairs if (field := field_of(described, pair.paths[end.side]))]
         limited, required = sum(field.length is not None for field in fields), sum(field.required for field in fields)
@@ -104,12 +104,13 @@ def _currencies(facts: Facts) -> Found:
 
 
 def _options(facts: Facts) -> Found:
-    missing = [f"{end.name}: {', '.join(left_over)}" for pair, end, left_over in _unpaired_options(facts)]
+    unpaired = list(_unpaired_options(facts))
     if not any(facts.pairs("choice")):
         return Found("No drop-downs are kept in step.")
-    if not missing:
+    if not unpaired:
         return Found("All that the systems list have one. A new one is treated as the drop-down pairs say.")
-    waits = [pair for pair, _, _ in _unpaired_options(facts) if _sets_aside(pair)]
+    missing = [f"{end.name}: {', '.join(left_over)}" for _, end, left_over in unpaired]
+    waits = any(_sets_aside(pair) for pair, _, _ in unpaired)
     what = "Whoever has one waits until it is paired." if waits else "They are treated as the drop-down pairs say."
     return Found(f"Without a counterpart: {'; '.join(missing)}. {what}", not waits)
 
