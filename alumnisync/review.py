@@ -16,7 +16,7 @@ from alumnisync.engine.questions import reopen
 from alumnisync.engine.trial import is_trial
 from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.engine.units import Base
-from alumnisync.models import ChangeRecord, Conflict, Link, Match, Question, Review, SyncRun
+from alumnisync.models import Absence, ChangeRecord, Conflict, Link, Match, Question, Review, SyncRun
 from alumnisync.versions import activate
 from connectors.models import Cursor, RemoteRecord
 from mappings.models import MappingVersion, Sync, SyncSide
@@ -81,6 +81,7 @@ def approve(item: SyncRun | Review, *, by: str, comment: str = "") -> SyncRun | 
         run.version.save(update_fields=["approved_at", "approved_by"])
     for model in (Conflict, Review):
         model.objects.filter(run=run, state=Question.State.HELD).update(state=Question.State.OPEN)
+    Absence.objects.filter(link__sync=run.sync, state=Absence.State.HELD).update(state=Absence.State.OPEN)
     for cursor in _lists_of(run):
         accept_list(cursor)
     return run

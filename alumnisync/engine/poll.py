@@ -106,6 +106,7 @@ def fields_of(rules: Rules, side: Side) -> Iterator[str]:
     if here.key_field:
         yield here.key_field
     yield from fields_read(here.scope)
+    yield from fields_read(here.disabled)
 
 
 def judge_list(count: int, accepted: int | None, limits: ListLimits, label: str) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from alumnisync.alerts import tell
 from alumnisync.describing import Misfit
-from alumnisync.engine import points, trial
+from alumnisync.engine import absences, points, trial
 from alumnisync.engine.acknowledge import acknowledge
 from alumnisync.engine.admission import (
     Busy,
@@ -154,6 +154,7 @@ def _walk(ctx: Context) -> None:
 def _plan(ctx: Context, upto: Mapping[Side, int], verdicts: list[str]) -> list[Hold]:
     """Match, plan and judge the plan; what of it is held."""
     follow_mergers(ctx)
+    absences.free_for_new_links(ctx)
     _match(ctx, upto)
     close_creates(ctx, is_matched=True)
     ctx.say("Planning…")
@@ -182,6 +183,7 @@ def _carry_out(ctx: Context) -> None:
 
 
 def _send(ctx: Context) -> None:
+    absences.dissolve(ctx)
     move_bases(ctx)
     points.reached(points.BASES_MOVED)
     ctx.say("Sending…")
@@ -274,6 +276,8 @@ def _guard(ctx: Context, verdicts: list[str]) -> list[Hold]:
     else:
         hold(ctx.run, holds)
     ctx.run.holds = [item.as_json() for item in holds]
+    absences.believe(ctx, is_held=any(item.guard == "gone" for item in holds))
+    absences.count_noted(ctx)
     ctx.run.save(update_fields=["holds", "counts"])
     for item in holds:
         ctx.say(f"On hold: {item.reason}")

@@ -13,6 +13,7 @@ from mappings.forms import wording
 from mappings.forms.fields import RowsField, Shown, TwoColumns, as_typed, choice, text, typed
 from mappings.forms.schedule import RHYTHMS, WEEKDAY_NAMES, Rhythm, cron_of, rhythm_of
 from mappings.forms.wording import SideWords
+from mappings.rules import AbsenceKind, gone_policies
 from mappings.setup.contents import Plain
 from mappings.setup.syncs import GUARDS
 
@@ -21,6 +22,12 @@ TYPED_HINT = 'true, false and numbers are sent as such; put them in "quotes" to 
 SCOPE_HINT = (
     "Blank: everybody. Else a condition on the record, like record['Alumnus__c'] or "
     "record['class_year'] >= '1950' and not record['deceased']."
+)
+
+
+DISABLED_HINT = (
+    "Blank: nobody. Else a condition on the record, like record['enabled'] == 0. "
+    "The record is there all the same, and its fields are kept in step as long as it takes part."
 )
 
 
@@ -67,7 +74,11 @@ class SidePart(Part):
         widget=TwoColumns(("Field", "Value"), joint="="),
         help_text=TYPED_HINT,
     )
-    gone = choice("When a record is no longer found", wording.GONE_CHOICES)
+    gone_missing = choice("Missing from two complete lists in a row", wording.GONE_CHOICES)
+    gone_deleted = choice("Deleted there", wording.GONE_CHOICES)
+    gone_merged = choice("Merged into another record there", wording.GONE_CHOICES)
+    gone_disabled = choice("Switched off there", wording.GONE_CHOICES)
+    disabled = text("Who is switched off", hint=DISABLED_HINT, lines=1)
     write_once = forms.BooleanField(
         label="Records here are written once and never changed",
         required=False,
@@ -92,14 +103,30 @@ class SidePart(Part):
     @staticmethod
     def filled(plain: Plain) -> Plain:
         """What the form shows for a side's settings."""
-        return {**plain, "on_create": [(name, as_typed(value)) for name, value in plain.get("on_create", {}).items()]}
+        policies: Plain = dict(gone_policies(plain.get("gone", {})))
+        if not plain.get("disabled"):
+            policies |= {"disabled": "ignore"}
+        gone = {f"gone_{kind}": str(word) for kind, word in policies.items()}
+        constants = [(name, as_typed(value)) for name, value in plain.get("on_create", {}).items()]
+        return {**plain, **gone, "on_create": constants}
 
     def plain(self) -> Plain:
-        words = ("scope", "filter", "key_field", "create", "gone")
+        words = ("scope", "filter", "key_field", "create", "disabled")
+        gone = {kind.value: word for kind in AbsenceKind if (word := self.said(f"gone_{kind}"))}
         said = {"connection": self.said("connection"), "object": self.said("object")}
         said |= {word: value for word in words if (value := self.said(word))}
         constants = {name: typed(value) for name, value in self.cleaned_data.get("on_create") or ()}
-        return {**said, "on_create": constants, **self._ticked()}
+        return {**said, **({"gone": gone} if gone else {}), "on_create": constants, **self._ticked()}
+
+    @property
+    def absences(self) -> list[Any]:
+        """A field for each way of being no longer found."""
+        return [self[f"gone_{kind}"] for kind in AbsenceKind]
+
+    @property
+    def has_gone_errors(self) -> bool:
+        """Whether something is wrong with what is no longer found."""
+        return any(field.errors for field in (*self.absences, self["disabled"]))
 
     def _ticked(self) -> Plain:
         return {word: bool(self.cleaned_data.get(word)) for word in ("several", "write_once")}

@@ -76,7 +76,7 @@ class RulesForm:
         self.maps = self._list(MapPart, "map", maps)
 
     def _side(self, side: str) -> SidePart:
-        shown = SidePart.filled(self.contents.sides.get(side, {"gone": "flag", "create": "off"}))
+        shown = SidePart.filled(self.contents.sides.get(side, {"create": "off"}))
         return SidePart(self.post, prefix=side, initial=shown, connections=self.connections, side=side)
 
     def _list(self, kind: type[Any], name: str, filled: list[Plain]) -> list[Any]:
