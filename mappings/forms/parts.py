@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -169,11 +170,36 @@ class HeadPart(Part):
         return {"schedule": cron_of(rhythm, self.said("cron")), **zone, "tolerance": whole(tolerance), **lists}
 
 
+@dataclass(frozen=True)
+class Suggestion:
+    """A limit that a sync's own history suggests. usual, most: what its runs came to."""
+
+    floor: int
+    share: float
+    usual: int
+    most: int
+
+    @property
+    def people(self) -> str:
+        return f"{self.floor:,}"
+
+    @property
+    def percent(self) -> str:
+        return percent(self.share)
+
+
 class GuardsPart(Part):
     """The safety limits that differ from the usual ones."""
 
-    def __init__(self, *args: Any, usual: Mapping[str, tuple[int, float]], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        usual: Mapping[str, tuple[int, float]],
+        suggested: Mapping[str, Suggestion] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.suggested = suggested or {}
         for name in GUARDS:
             floor, share = usual.get(name, (0, 0.0))
             self.fields[f"{name}_floor"] = _limit(name, "people", f"{floor:,}")
@@ -195,7 +221,13 @@ class GuardsPart(Part):
     def limits(self) -> list[Plain]:
         """A line of the page for each limit."""
         return [
-            {"label": label, "about": about, "floor": self[f"{name}_floor"], "share": self[f"{name}_share"]}
+            {
+                "label": label,
+                "about": about,
+                "floor": self[f"{name}_floor"],
+                "share": self[f"{name}_share"],
+                "suggested": self.suggested.get(name),
+            }
             for name, (label, about) in wording.LIMITS.items()
         ]
 

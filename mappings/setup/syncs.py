@@ -163,7 +163,8 @@ def _read_each_gone(side: Section, *, knows_disabled: bool) -> dict[rules.Absenc
     if said[rules.AbsenceKind.DISABLED] is not rules.Gone.IGNORE and not knows_disabled:
         each.mistake(
             rules.AbsenceKind.DISABLED,
-            "nothing says who is switched off there; give the side its condition “disabled”, like record['enabled'] == 0.",
+            "nothing says who is switched off there; give the side its condition “disabled”, "
+            "like record['enabled'] == 0.",
         )
     return said
 
