@@ -12,6 +12,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from alumnisync import review
+from alumnisync.engine.absences import UNLINKED
 from alumnisync.engine.identity import MERGED
 from alumnisync.inbox.lines import records_of
 from alumnisync.inbox.outlook import Outlook, planner_of
@@ -172,6 +173,8 @@ def taken_of(match: Match) -> set[int]:
         return set()
     ids = [match.record_id, *(one.pk for one in match.candidates.all())]
     linked = Member.objects.filter(sync=match.sync_id, record__in=ids, link__state=Link.State.ACTIVE)
+    # Whom a person unlinked is linked with nobody, and may be linked again.
+    linked = linked.exclude(link__rule=UNLINKED)
     taken = dict(linked.order_by().values_list("record_id", "side"))
     if any(side != match.side for side in taken.values()) and _may_be_several(match):
         # Another record of somebody who is linked already joins them.

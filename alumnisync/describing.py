@@ -106,6 +106,7 @@ def _used(rules: Rules, side: Side) -> Iterator[str]:
         yield from rule.paths[side]
     yield from settings.on_create
     yield from _read_by(settings.scope)
+    yield from _read_by(settings.disabled)
 
 
 def _read_by(expression: str) -> list[str]:

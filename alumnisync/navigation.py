@@ -19,6 +19,7 @@ INBOX = (
     ("Both changed", "compare_arrows", "alumnisync", "conflict", "conflicts"),
     ("To review", "rate_review", "alumnisync", "review", "reviews"),
     ("Possible matches", "group", "alumnisync", "match", "matches"),
+    ("No longer found", "person_off", "alumnisync", "absence", "absences"),
     ("On hold", "front_hand", "alumnisync", "syncrun", "held"),
     ("Couldn't be sent", "error", "alumnisync", "changerecord", "set_aside"),
 )

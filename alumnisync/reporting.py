@@ -10,9 +10,10 @@ from typing import Any
 from django.db.models import Count
 
 from alumnisync.changes import Kind, State, changes_shown, reasons
-from alumnisync.engine.guard import WHOLE
+from alumnisync.engine.guard import WHOLE, Hold
 from alumnisync.models import FieldChange, SyncRun
 from alumnisync.naming import Names, names_by_version
+from alumnisync.narrowing import can_be_narrowed, hold_of
 from alumnisync.wording import Said, counted, number, run_said
 from mappings.models import MappingVersion, Sync
 from mappings.rules import Side
@@ -90,11 +91,33 @@ class FieldFigures:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """A figure of a picture. percent: how long it is drawn, of the longest."""
+
+    name: str
+    label: str
+    count: int
+    percent: float
+
+    @property
+    def said(self) -> str:
+        return number(self.count)
+
+
+@dataclass(frozen=True)
 class Held:
-    """Something that is on hold: why, and what that means for the rest."""
+    """Something that is on hold: why, and what that means for the rest.
+
+    key       what it is chosen by, where the rest can be let through without it
+    what      the field, or what else it is about, in words
+    bars      what is planned, what is usual and the limit, as a picture
+    """
 
     reason: str
     consequence: str
+    key: str = ""
+    what: str = ""
+    bars: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -194,7 +217,30 @@ def holds_of(run: SyncRun, names: Names) -> tuple[Held, ...]:
         consequence = "Nothing was sent."
     else:
         consequence = "Nothing of this was sent; the rest was."
-    return tuple(Held(_reason(hold, names), consequence) for hold in run.holds)
+    return tuple(_held(hold_of(item), _reason(item, names), consequence, names) for item in run.holds)
+
+
+def _held(item: Hold, reason: str, consequence: str, names: Names) -> Held:
+    what = names.unit(item.unit) if item.unit else "new records" if item.guard == "created" else ""
+    key = item.key if can_be_narrowed(item) else ""
+    where = f"{what} in {names.side(item.direction)}" if what and item.direction else what
+    return Held(reason, consequence, key, where, bars_of(item))
+
+
+PLANNED: Mapping[str, str] = {"gone": "no longer found", "list": "missing from the list"}
+"""Guard → what its figure counts, where that is nothing planned."""
+
+
+def bars_of(item: Hold) -> tuple[Bar, ...]:
+    """A hold's figures as a picture: this run, what is usual, the limit."""
+    if not item.count or item.guard == "version":
+        return ()
+    found = [("now", PLANNED.get(item.guard, "this run"), item.count)]
+    if item.usual is not None:
+        found.append(("usual", "usual", item.usual))
+    found.append(("limit", "limit", item.limit))
+    longest = max(count for _, _, count in found)
+    return tuple(Bar(name, label, count, round(100 * count / longest, 1)) for name, label, count in found)
 
 
 def totals(run: SyncRun) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from alumnisync.engine.identity import MERGED
@@ -16,7 +17,7 @@ from alumnisync.engine.questions import reopen
 from alumnisync.engine.trial import is_trial
 from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.engine.units import Base
-from alumnisync.models import ChangeRecord, Conflict, Link, Match, Question, Review, SyncRun
+from alumnisync.models import Absence, ChangeRecord, Conflict, Link, Match, Question, Review, SyncRun
 from alumnisync.versions import activate
 from connectors.models import Cursor, RemoteRecord
 from mappings.models import MappingVersion, Sync, SyncSide
@@ -70,9 +71,10 @@ def approve(item: SyncRun | Review, *, by: str, comment: str = "") -> SyncRun | 
     run = SyncRun.objects.select_for_update().select_related("version", "sync").get(pk=item.pk)
     _refuse_outdated(run)
     run.approved_at, run.approved_by, run.state = timezone.now(), by, SyncRun.State.QUEUED
+    run.holds = [{**item, "waits": False} for item in run.holds]
     # Of a queued run it says when the queue may be given it again.
     run.lease_until = None
-    run.save(update_fields=["approved_at", "approved_by", "state", "lease_until"])
+    run.save(update_fields=["approved_at", "approved_by", "state", "lease_until", "holds"])
     if run.version.state == MappingVersion.State.DRAFT and run.sync.state != Sync.State.DRAFT:
         # Else the next run would plan by the former rules, and put back what these changed.
         activate(run.version)
@@ -81,6 +83,7 @@ def approve(item: SyncRun | Review, *, by: str, comment: str = "") -> SyncRun | 
         run.version.save(update_fields=["approved_at", "approved_by"])
     for model in (Conflict, Review):
         model.objects.filter(run=run, state=Question.State.HELD).update(state=Question.State.OPEN)
+    Absence.objects.filter(link__sync=run.sync, state=Absence.State.HELD).update(state=Absence.State.OPEN)
     for cursor in _lists_of(run):
         accept_list(cursor)
     return run
@@ -92,7 +95,7 @@ def reject(item: SyncRun | Review, *, by: str, why: str) -> SyncRun | Review:
     if isinstance(item, Review):
         review = _sendable(item)
         _refuse_question_of_trial(review)
-        return _reject_review(review, by, why)
+        return reject_review(review, by, why)
     run = SyncRun.objects.select_for_update().select_related("version", "sync").get(pk=item.pk)
     _refuse_outdated(run)
     run.state, run.reason = SyncRun.State.STOPPED, f"Rejected by {by}: {why}"
@@ -100,12 +103,12 @@ def reject(item: SyncRun | Review, *, by: str, why: str) -> SyncRun | Review:
     if is_trial(run.version):
         _drop_trial(run, why)
         return run
-    _reject_changes(run, why)
+    refuse_lines(run.changes.filter(state__in=(ChangeRecord.State.PLANNED, ChangeRecord.State.HELD)), why)
     held = Review.objects.select_for_update().filter(run=run, state=Question.State.HELD)
     # That a record in the books changed stays to be looked at, whatever becomes of a plan.
     held.filter(unit=RECORDED_UNIT).update(state=Question.State.OPEN)
     for review in held.exclude(unit=RECORDED_UNIT):
-        _reject_review(review, by, why)
+        reject_review(review, by, why)
     return run
 
 
@@ -202,7 +205,8 @@ def _approve_review(review: Review, by: str, comment: str) -> Review:
     return review
 
 
-def _reject_review(review: Review, by: str, why: str) -> Review:
+def reject_review(review: Review, by: str, why: str) -> Review:
+    """Refuse a change that was to be reviewed, and remember its value. Raises Refusal."""
     if review.state == Question.State.CLOSED:
         raise Refusal("This change is closed already.")
     sender = Side(review.side).other
@@ -215,8 +219,8 @@ def _reject_review(review: Review, by: str, why: str) -> Review:
     return review
 
 
-def _reject_changes(run: SyncRun, why: str) -> None:
-    waiting = run.changes.filter(state__in=(ChangeRecord.State.PLANNED, ChangeRecord.State.HELD))
+def refuse_lines(waiting: QuerySet[ChangeRecord], why: str) -> None:
+    """Refuse planned or held changes: bases stay, and each value is remembered until it moves on."""
     changes = list(waiting.select_related("run").prefetch_related("fields"))
     links = Link.objects.select_for_update().in_bulk([change.link_id for change in changes if change.link_id])
     for change in changes:

@@ -13,7 +13,12 @@ OURS = ("connectors", "mappings", "alumnisync")
 
 VIEWERS, REVIEWERS, EDITORS, OPERATORS = "Viewers", "Reviewers", "Editors", "Operators"
 
-DECIDES = ("alumnisync.change_conflict", "alumnisync.change_review", "alumnisync.change_match")
+DECIDES = (
+    "alumnisync.change_conflict",
+    "alumnisync.change_review",
+    "alumnisync.change_match",
+    "alumnisync.change_absence",
+)
 EDITS = ("mappings.add_sync", "mappings.change_sync", "alumnisync.preview_syncrun")
 OPERATES = (
     "connectors.add_connection",
@@ -30,7 +35,7 @@ ROLES: dict[str, tuple[str, ...]] = {VIEWERS: (), REVIEWERS: DECIDES, EDITORS: E
 
 ABOUT: dict[str, str] = {
     VIEWERS: "see everything and change nothing",
-    REVIEWERS: "decide what waits: both changed, to review, possible matches",
+    REVIEWERS: "decide what waits: both changed, to review, possible matches, no longer found",
     EDITORS: "make and change syncs and their field pairs, and start previews",
     OPERATORS: "connect systems, switch syncs on, approve what is sent, start runs",
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.showing import as_text
 from mappings.forms.wording import (
+    ABSENCES,
     CREATE_CHOICES,
     GONE_CHOICES,
     KIND_CHOICES,
@@ -120,6 +121,8 @@ class InWords:
 
     def value(self, word: str, value: Any) -> str:
         """A setting's value."""
+        if word == "gone" and isinstance(value, Mapping):
+            return "; ".join(f"{ABSENCES[kind]}: {self._choices[word][each]}" for kind, each in value.items())
         if word in self._choices:
             return self._choices[word].get(value, str(value))
         if word == "match":

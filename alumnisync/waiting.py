@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from django.db.models import Count, F, Q, QuerySet, Value
 
-from alumnisync.models import ChangeRecord, Conflict, Match, Question, Review, SyncRun
+from alumnisync.models import Absence, ChangeRecord, Conflict, Match, Question, Review, SyncRun
 
-KINDS = ("conflicts", "reviews", "matches", "held", "set_aside")
+KINDS = ("conflicts", "reviews", "matches", "absences", "held", "set_aside")
 
 CONFLICTS = Q(state=Question.State.OPEN)
 REVIEWS = Q(state=Question.State.OPEN)
 MATCHES = Q(state=Match.State.OPEN)
+# Whoever is only listed waits for nobody.
+ABSENCES = Q(state=Absence.State.OPEN, asks=True)
 # A run on hold waits; a preview waits until somebody approves it or a newer one takes its place.
 HELD = Q(state=SyncRun.State.HELD) | Q(kind=SyncRun.Kind.PREVIEW, state=SyncRun.State.DONE, approved_at=None)
 SET_ASIDE = Q(state=ChangeRecord.State.SET_ASIDE) | Q(state=ChangeRecord.State.SENDING)
@@ -21,6 +23,7 @@ def waiting_by_sync() -> dict[int, dict[str, int]]:
     rows = _counted(Conflict.objects.filter(CONFLICTS), "conflicts", "link__sync").union(
         _counted(Review.objects.filter(REVIEWS), "reviews", "link__sync"),
         _counted(Match.objects.filter(MATCHES), "matches", "sync"),
+        _counted(Absence.objects.filter(ABSENCES), "absences", "link__sync"),
         _counted(SyncRun.objects.filter(HELD), "held", "sync"),
         _counted(ChangeRecord.objects.filter(SET_ASIDE), "set_aside", "run__sync"),
         all=True,
@@ -38,7 +41,12 @@ def waiting() -> dict[str, int]:
 
 
 def _counted(
-    rows: QuerySet[Conflict] | QuerySet[Review] | QuerySet[Match] | QuerySet[SyncRun] | QuerySet[ChangeRecord],
+    rows: QuerySet[Conflict]
+    | QuerySet[Review]
+    | QuerySet[Match]
+    | QuerySet[Absence]
+    | QuerySet[SyncRun]
+    | QuerySet[ChangeRecord],
     kind: str,
     sync: str,
 ) -> QuerySet:  # type: ignore[type-arg]

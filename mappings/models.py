@@ -18,6 +18,10 @@ def choices(words: type[StrEnum]) -> list[tuple[str, str]]:
     return [(word.value, word.value.replace("_", " ")) for word in words]
 
 
+def gone_by_default() -> str:
+    return rules.Gone.FLAG.value
+
+
 def new_stable_id() -> str:
     # Without the letters and digits that people confuse, and none that a spreadsheet takes for a number.
     return "p" + "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz") for _ in range(9))
@@ -110,7 +114,8 @@ class SyncSide(models.Model):
     on_create = models.JSONField(default=dict, blank=True)
     scope = models.TextField(blank=True)
     narrow = models.TextField(blank=True, help_text="A filter in the system's own language.")
-    gone = models.CharField(max_length=10, choices=choices(rules.Gone), default=rules.Gone.FLAG)
+    gone = models.JSONField(default=gone_by_default, help_text="One word for all kinds of absence, or a word each.")
+    disabled = models.TextField(blank=True, help_text="A condition: who is switched off there; empty: nobody.")
     several = models.BooleanField(default=False, help_text="A person may have several records here.")
     write_once = models.BooleanField(default=False, help_text="Records here are written once and never changed.")
 

@@ -74,11 +74,54 @@ class Create(StrEnum):
 
 
 class Gone(StrEnum):
-    """What a record that is no longer found means."""
+    """What is said of a linked person whose record is no longer found, or is switched off."""
 
     IGNORE = "ignore"
     FLAG = "flag"
     REVIEW = "review"
+
+
+class AbsenceKind(StrEnum):
+    """Why a record doesn't stand for its person any more; four different things.
+
+    MISSING   two complete lists in a row, that no safety limit stopped, came without it
+    DELETED   its system reported it as deleted, or answered that there is no such record
+    MERGED    its system merged it into another record
+    DISABLED  it is there, and switched off by the condition of its side
+    """
+
+    MISSING = "missing"
+    DELETED = "deleted"
+    MERGED = "merged"
+    DISABLED = "disabled"
+
+
+GONE_DEFAULTS: Mapping[AbsenceKind, Gone] = {
+    AbsenceKind.MISSING: Gone.FLAG,
+    AbsenceKind.DELETED: Gone.FLAG,
+    AbsenceKind.MERGED: Gone.FLAG,
+    AbsenceKind.DISABLED: Gone.IGNORE,
+}
+
+
+def gone_policies(said: str | Mapping[str, str]) -> dict[AbsenceKind, Gone]:
+    """What a side's `gone` says of each kind: one word for all four, or a word each with the defaults for the rest."""
+    if isinstance(said, str):
+        return dict.fromkeys(AbsenceKind, Gone(said))
+    return {**GONE_DEFAULTS, **{AbsenceKind(kind): Gone(word) for kind, word in said.items()}}
+
+
+def gone_said(policies: Mapping[AbsenceKind, Gone], *, knows_disabled: bool) -> str | dict[str, str]:
+    """The same as shortly as `gone_policies` reads it back.
+
+    knows_disabled: the side has a condition for who is switched off; without one, nobody ever is.
+    """
+    counting = [kind for kind in AbsenceKind if knows_disabled or kind is not AbsenceKind.DISABLED]
+    words = {policies[kind] for kind in counting}
+    if len(words) == 1:
+        return words.pop().value
+    unusual = {kind.value: policies[kind].value for kind in counting if policies[kind] is not GONE_DEFAULTS[kind]}
+    return unusual or {AbsenceKind.DISABLED.value: Gone.IGNORE.value}
 
 
 class Unmapped(StrEnum):
@@ -149,6 +192,8 @@ class SideRules:
     on_create  constants set on a record created here
     scope      sandboxed expression over `record`: who takes part; "" is everybody
     narrow     filter in the system's own language, besides the scope
+    gone       what is said of a linked person whose record is no longer found, or is disabled
+    disabled   sandboxed expression over `record`: who is switched off there; "" is nobody
     write_once records here are the institution's books: created, and never changed by us
     can_update the system lets records be changed at all
     time_zone  of the system's clock, for times without a zone
@@ -162,7 +207,8 @@ class SideRules:
     on_create: Mapping[str, Any] = field(default_factory=dict)
     scope: str = ""
     narrow: str = ""
-    gone: Gone = Gone.FLAG
+    gone: Mapping[AbsenceKind, Gone] = field(default_factory=lambda: dict(GONE_DEFAULTS))
+    disabled: str = ""
     several: bool = False
     write_once: bool = False
     can_update: bool = True

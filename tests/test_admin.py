@@ -17,6 +17,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from alumnisync.models import (
+    Absence,
     Alarm,
     ChangeRecord,
     CheckAnswer,
@@ -115,6 +116,7 @@ def make_engine_rows(run: SyncRun, record: RemoteRecord) -> None:
     FieldChange.objects.create(change=change, path="a", before="x", after="y", source="y", rule="automatic")
     Conflict.objects.create(run=run, link=link, unit="a")
     Review.objects.create(run=run, link=link, unit="a", side="left")
+    Absence.objects.create(run=run, link=link, side="left", record=record, kind="deleted", since=timezone.now())
     match = Match.objects.create(run=run, sync=sync, side="left", record=record)
     match.candidates.set(RemoteRecord.objects.all())
 

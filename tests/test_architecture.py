@@ -32,6 +32,7 @@ PURE = (
     "alumnisync/engine/merge.py",
     "alumnisync/engine/plan.py",
     "alumnisync/engine/guard.py",
+    "alumnisync/engine/usual.py",
     "alumnisync/engine/identity.py",
 )
 IMPURE = ("django", "django_countries", "django_q", "environ", "import_export", "requests", "unfold")

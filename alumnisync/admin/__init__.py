@@ -4,7 +4,7 @@ from django.contrib import admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from alumnisync import models
-from alumnisync.admin import changes, matches, people, questions, runs, syncs, versions  # noqa: F401 - registers
+from alumnisync.admin import absences, changes, matches, people, questions, runs, syncs, versions  # noqa: F401 - registers
 from connectors.admin.pages import ReadOnlyAdmin
 
 # The queue's own pages run any function by its name: not for people. OrmQ's is there with one broker only.

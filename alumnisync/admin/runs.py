@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
 
-from alumnisync import review, starting
+from alumnisync import narrowing, review, starting
 from alumnisync.admin.changes import changes_shown_by, kind_filters, linked
 from alumnisync.admin.downloads import download
 from alumnisync.admin.lists import Filter, ListAdmin, filter_of, query, turning, who
@@ -54,7 +54,9 @@ SIDE_COLUMNS = {
     "Couldn't be sent": "refused",
 }
 FIELD_COLUMNS = {"Sent": "done", "Not sent yet": "planned", "On hold": "held", "Couldn't be sent": "refused"}
+PART = "part:"
 APPROVED = "It is approved. Exactly what it shows is sent as soon as a worker is free."
+NARROWED = "It is approved but for what you kept back. The rest is sent as soon as a worker is free."
 REJECTED = "It is rejected. Nothing of it will be sent."
 
 
@@ -150,10 +152,16 @@ class SyncRunAdmin(ListAdmin):
         run = self.found(request, pk)
         _refuse_switching(request, run)
         if request.method == "POST":
-            return self.carry(request, pk, lambda: starting.approve_and_go(run, by=who(request)), APPROVED)
+            drop, wait = _chosen(request, narrowing.DROP), _chosen(request, narrowing.WAIT)
+            done = NARROWED if drop or wait else APPROVED
+            return self.carry(
+                request, pk, lambda: starting.approve_and_go(run, by=who(request), drop=drop, wait=wait), done
+            )
         if not waits_for_ok(run):
             return self.go(pk)
-        return self._ask(request, run, "approve", report=report(run))
+        told = report(run)
+        parts = [(item, request.GET.get("drop") == item.key) for item in told.holds if item.key]
+        return self._ask(request, run, "approve", report=told, parts=parts)
 
     @shows_form
     def reject(self, request: HttpRequest, pk: int) -> HttpResponseBase:
@@ -183,6 +191,12 @@ class SyncRunAdmin(ListAdmin):
         trail = [("Runs", self.address("changelist")), own]
         template, title = f"alumnisync/runs/{what}.html", f"{what.capitalize()} run {run.pk}?"
         return self.show(request, template, title, run=run, trail=trail, **context)
+
+
+def _chosen(request: HttpRequest, choice: str) -> list[str]:
+    """The holds for which this was chosen."""
+    given = {name.removeprefix(PART): str(said) for name, said in request.POST.items() if name.startswith(PART)}
+    return [key for key, said in given.items() if said == choice]
 
 
 def _narrowed(runs: QuerySet[SyncRun], asked: Any) -> QuerySet[SyncRun]:

@@ -18,6 +18,7 @@ from alumnisync.admin.trying import SEES_PEOPLE, TryingScreens
 from alumnisync.dashboard import sync_lines
 from alumnisync.describing import foreseen, limits_foreseen
 from alumnisync.engine.guard import DEFAULTS
+from alumnisync.limits import suggested_limits
 from alumnisync.rules_in_words import InWords
 from alumnisync.waiting import waiting_by_sync
 from alumnisync.wording import SYNC_STATES, whole
@@ -92,7 +93,9 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, CheckListScreens, ListAdmin):
         said = contents_of_all(current)
         contents = said[current[0].pk] if current else Contents()
         offered = offers(contents.sides, with_examples=request.user.has_perm(SEES_PEOPLE))
-        form = RulesForm(found, contents, connections=offered.connections, usual=USUAL)
+        form = RulesForm(
+            found, contents, connections=offered.connections, usual=USUAL, suggested=suggested_limits(found)
+        )
         based_on = (current[0].number, current[0].edit) if current else (0, 0)
         status = _status(current, said, form)
         misfits = [in_words(sentence, form.words, str) for sentence in foreseen(contents, offered.described)]
@@ -105,7 +108,7 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, CheckListScreens, ListAdmin):
         sync = self.found(request, pk)
         if request.method != "POST":
             return self.go(pk)
-        form, problem = RulesForm(sync, post=request.POST, usual=USUAL), ""
+        form, problem = RulesForm(sync, post=request.POST, usual=USUAL, suggested=suggested_limits(sync)), ""
         document = form.document()
         if form.is_readable:
             try:

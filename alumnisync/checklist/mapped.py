@@ -10,8 +10,8 @@ from alumnisync.checklist.systems import UNCHECKED, each_end
 from alumnisync.describing import field_of
 from alumnisync.schedule import in_words
 from alumnisync.wording import counted
-from mappings.forms.wording import CREATE_CHOICES, GONE_CHOICES
-from mappings.rules import PairRules, Side, Unmapped, Word
+from mappings.forms.wording import ABSENCES, CREATE_CHOICES, GONE_CHOICES
+from mappings.rules import AbsenceKind, PairRules, Side, Unmapped, Word
 
 MOST_NAMED = 5
 
@@ -160,6 +160,15 @@ def _updated(facts: Facts) -> Found:
 
 
 def _deleted(facts: Facts) -> Found:
-    words = dict(GONE_CHOICES)
-    found = each_end(facts, lambda end: Found(f"{end.name}: {words[facts.rules.sides[end.side].gone]}."))
+    found = each_end(facts, lambda end: Found(f"{end.name}: {_policies(facts, end)}."))
     return Found(f"Nothing is ever deleted on the other. {found.words}")
+
+
+def _policies(facts: Facts, end: End) -> str:
+    """What is said of people who are no longer found there, each way with its own words."""
+    words, rules = dict(GONE_CHOICES), facts.rules.sides[end.side]
+    if end.described and end.described.feed:
+        return f"{ABSENCES['deleted']}: {words[rules.gone[AbsenceKind.DELETED]]}; it brings no lists"
+    known = [kind for kind in AbsenceKind if kind is not AbsenceKind.DISABLED or rules.disabled]
+    said = [f"{ABSENCES[kind]}: {words[rules.gone[kind]]}" for kind in known]
+    return "; ".join([*said, *([] if rules.disabled else ["nobody counts as switched off"])])

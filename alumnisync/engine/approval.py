@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from alumnisync.engine.context import Context, chunks
+from alumnisync.engine.holding import held_by, waiting_for
 from alumnisync.engine.key_index import index
 from alumnisync.engine.keys import identity_rules
 from alumnisync.engine.opening import match_reader
@@ -32,6 +33,8 @@ MOVED = "It changed after it was shown; the next run looks at it again."
 def drop_what_moved(ctx: Context, upto: Mapping[Side, int]) -> None:
     """Let the held part of the approved plan through, and drop changes of people who moved since it was made."""
     held = ctx.run.changes.filter(state=State.HELD)
+    for item in waiting_for(ctx.run):
+        held = held.exclude(held_by(item))
     held.update(state=State.PLANNED, guard="", reason="")
     # The proposed link is gone: matching has found out something else about these people since.
     ctx.run.changes.filter(link=None, state=State.PLANNED).update(

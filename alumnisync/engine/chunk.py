@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from alumnisync.engine.absences import Absences
 from alumnisync.engine.books import Books
 from alumnisync.engine.context import Context
 from alumnisync.engine.identity import BY_PERSON
@@ -52,6 +53,7 @@ class Chunk:
         self.tries = Tries(ctx.run, ids, (one.record_id for members in self.members.values() for one in members))
         self.newcomers = Newcomers(ctx, self.sheet, self.questions, self.tries)
         self.books = Books(ctx, self.questions)
+        self.absences = Absences(ctx, ids)
         everybody = [(Side(one.side), one.record) for members in self.members.values() for one in members]
         ctx.references.load(everybody, (link.bases for link in self.links.values()))
         old = ChangeRecord.objects.filter(link_id__in=ids)
@@ -65,6 +67,7 @@ class Chunk:
         doomed = [pk for pk, link in self.links.items() if not self._plan_person(link, self.members[pk])]
         self.questions.store()
         self.sheet.store()
+        self.absences.store()
         bulk.update(self.stirred, ["state"])
         Link.objects.filter(pk__in=doomed).delete()
 
@@ -74,7 +77,11 @@ class Chunk:
         if link.pk in self.under_way | self.waiting:
             # What became of its write, or whose record it is, is not known yet: nothing is planned until it is.
             self.questions.keep_all(link.pk)
-        elif len(by_side) == len(SIDES):
+            return True
+        self.absences.look(link, by_side)
+        if self.absences.is_ending(link):
+            return True
+        if len(by_side) == len(SIDES):
             self._plan_pair(link, by_side)
         elif by_side and link.state == Link.State.PROPOSED:
             ((source, alone),) = by_side.items()

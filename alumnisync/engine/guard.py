@@ -6,7 +6,7 @@ people. What is let through or held is decided here alone; `holding.py` counts a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -33,6 +33,11 @@ DEFAULTS: Mapping[str, Limit] = {
     "list": Limit(25, 0.10),
 }
 
+GUARDS = tuple(DEFAULTS)
+
+Usual = Callable[[str, str], int | None]
+"""Guard, and what it looks at → how many people it was in the runs before, or None without a history."""
+
 VARIED_KINDS = frozenset({"choice", "country", "state", "yes_no", "consent", "deceased", "list", "number", "money"})
 """Kinds of which many people rightly hold the same value."""
 
@@ -42,10 +47,7 @@ WHOLE = frozenset({"gone", "list", "version"})
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a plan would do to one field (or group) in one direction.
-
-    usual: how many people it changed in the runs before, or None without a history.
-    """
+    """What a plan would do to one field (or group) in one direction, in people."""
 
     unit: str
     label: str
@@ -54,12 +56,19 @@ class Figures:
     changed: int = 0
     blanked: int = 0
     same_value: int = 0
-    usual: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What the figures of other runs know it by."""
+        return f"{self.unit}>{self.side}"
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Something that is held. unit "" is not about one field; direction is the receiving side, or ""."""
+    """Something that is held. unit "" is not about one field; direction is the receiving side, or "".
+
+    usual: what it came to in the runs before, or None without a history
+    """
 
     guard: str
     unit: str
@@ -68,6 +77,12 @@ class Hold:
     count: int
     limit: int
     reason: str
+    usual: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells it from the others of its run."""
+        return f"{self.guard}:{self.direction}:{self.unit}"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -84,44 +99,59 @@ def limits(own: Mapping[str, Mapping[str, float]]) -> dict[str, Limit]:
     }
 
 
-def judge_fields(figures: Iterable[Figures], limits: Mapping[str, Limit], people: int) -> list[Hold]:
+def nothing_known(guard: str, key: str) -> int | None:
+    """The usual of a sync without a history."""
+    return None
+
+
+def judge_fields(
+    figures: Iterable[Figures], limits: Mapping[str, Limit], people: int, usual: Usual = nothing_known
+) -> list[Hold]:
     """The fields and directions to hold; of several reasons, the first."""
     holds = []
     for figure in figures:
-        usual = "" if figure.usual is None else f"; usual is {figure.usual:,}"
         for name, count, sentence in (
-            ("blanked", figure.blanked, f"{figure.blanked:,} people would lose their {figure.label}{usual}."),
-            (
-                "same_value",
-                0 if figure.kind in VARIED_KINDS else figure.same_value,
-                f"{figure.same_value:,} people would get one and the same {figure.label}.",
-            ),
-            (
-                "changed",
-                figure.changed,
-                f"{figure.changed:,} people would get another {figure.label}{usual}.",
-            ),
+            ("blanked", figure.blanked, f"would lose their {figure.label}"),
+            ("same_value", same_values(figure), f"would get one and the same {figure.label}"),
+            ("changed", figure.changed, f"would get another {figure.label}"),
         ):
-            limit = limits[name].of(people)
+            limit, known = limits[name].of(people), usual(name, figure.key)
             if count > limit:
-                holds.append(Hold(name, figure.unit, figure.label, figure.side.value, count, limit, sentence))
+                reason = _said(f"{count:,} people {sentence}", known)
+                hold = Hold(name, figure.unit, figure.label, figure.side.value, count, limit, reason, known)
+                holds.append(hold)
                 break
     return holds
 
 
-def judge_creates(created: Mapping[Side, int], limits: Mapping[str, Limit], people: int) -> list[Hold]:
+def same_values(figure: Figures) -> int:
+    """How many people would get one and the same value, where that is odd."""
+    return 0 if figure.kind in VARIED_KINDS else figure.same_value
+
+
+def judge_creates(
+    created: Mapping[Side, int], limits: Mapping[str, Limit], people: int, usual: Usual = nothing_known
+) -> list[Hold]:
     """The creates to hold, by side."""
     limit = limits["created"].of(people)
     return [
-        Hold("created", "", "", side.value, count, limit, f"{count:,} new records would be created.")
+        Hold(
+            "created", "", "", side.value, count, limit, _said(f"{count:,} new records would be created", known), known
+        )
         for side, count in created.items()
         if count > limit
+        for known in (usual("created", side.value),)
     ]
 
 
-def judge_gone(gone: int, limits: Mapping[str, Limit], people: int) -> list[Hold]:
+def judge_gone(gone: int, limits: Mapping[str, Limit], people: int, usual: Usual = nothing_known) -> list[Hold]:
     """Whether so many linked people disappeared at once that nothing is believed."""
-    limit = limits["gone"].of(people)
+    limit, known = limits["gone"].of(people), usual("gone", "")
     if gone <= limit:
         return []
-    return [Hold("gone", "", "", "", gone, limit, f"{gone:,} linked people are no longer found at their system.")]
+    sentence = f"{gone:,} linked people are no longer found at their system"
+    return [Hold("gone", "", "", "", gone, limit, _said(sentence, known), known)]
+
+
+def _said(sentence: str, usual: int | None) -> str:
+    return f"{sentence}." if usual is None else f"{sentence}; usual is {usual:,}."

@@ -3,35 +3,61 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import replace
-from statistics import median
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
 from alumnisync.engine.context import CHUNK, Context, chunks
-from alumnisync.engine.guard import Figures, Hold, judge_creates, judge_fields, judge_gone, limits
+from alumnisync.engine.guard import Figures, Hold, judge_creates, judge_fields, judge_gone, limits, same_values
 from alumnisync.engine.units import SIDES
+from alumnisync.engine.usual import REMEMBERS, History
 from alumnisync.models import ChangeRecord, FieldChange, Link, Member, Question, Review, SyncRun
 from connectors import bulk
+from mappings.models import Sync
 from mappings.rules import Side
 
 PLANNED = ChangeRecord.State.PLANNED
-HISTORY = 10
-"""How many earlier runs say what is usual."""
-
 Key = tuple[str, Side]
 
 
-def guard(ctx: Context, verdicts: Iterable[str]) -> list[Hold]:
-    """What of the stored plan the safety limits stop. verdicts: why lists are not believed."""
-    own = limits(ctx.sync.guards)
-    people = Link.objects.filter(sync=ctx.sync).count()
-    holds = [Hold("list", "", "", "", 0, 0, verdict) for verdict in verdicts if verdict]
-    holds += judge_gone(_gone(ctx), own, people)
-    holds += judge_creates(_creates(ctx.run), own, people)
-    return holds + judge_fields(_figures(ctx), own, people)
+def guard(ctx: Context, lists: Iterable[Hold]) -> list[Hold]:
+    """What of the stored plan the safety limits stop; the figures stay with the run. lists: those not believed."""
+    own, usual = limits(ctx.sync.guards), history(ctx.sync, before=ctx.run).usual
+    people = linked_people(ctx.sync)
+    gone, created, figures = _gone(ctx), _creates(ctx.run), _figures(ctx)
+    _keep(ctx.run, gone, created, figures)
+    holds = [replace(item, usual=usual("list", item.unit), unit="") for item in lists]
+    holds += judge_gone(gone, own, people, usual)
+    holds += judge_creates(created, own, people, usual)
+    return holds + judge_fields(figures, own, people, usual)
+
+
+def linked_people(sync: Sync) -> int:
+    """How many people the shares of the limits are of."""
+    return Link.objects.filter(sync=sync).count()
+
+
+def history(sync: Sync, before: SyncRun | None = None) -> History:
+    """The figures of the runs that were let through, the newest first."""
+    runs = sync.runs.filter(state__in=(SyncRun.State.DONE, SyncRun.State.PARTIAL), kind=SyncRun.Kind.RUN)
+    runs = runs.filter(pk__lt=before.pk) if before else runs
+    return History(runs.order_by("-pk").values_list("counts", flat=True)[:REMEMBERS])
+
+
+def _keep(run: SyncRun, gone: int, created: Mapping[Side, int], figures: Iterable[Figures]) -> None:
+    """Keep the figures in the run's counts: what was usual, later ones are told by them."""
+    kept: dict[str, Any] = {"changed": {}, "blanked": {}, "same_value": {}, "gone": {"": gone}}
+    kept["created"] = {side.value: count for side, count in created.items()}
+    kept["list"] = run.counts.get("figures", {}).get("list", {})
+    for figure in figures:
+        counts = {"changed": figure.changed, "blanked": figure.blanked, "same_value": same_values(figure)}
+        for name, count in counts.items():
+            if count:
+                kept[name][figure.key] = count
+    run.counts["figures"] = kept
 
 
 def hold(run: SyncRun, holds: Iterable[Hold]) -> None:
@@ -44,18 +70,37 @@ def hold(run: SyncRun, holds: Iterable[Hold]) -> None:
             _hold_field(run, item)
 
 
+def held_by(item: Hold) -> Q:
+    """The changes of its run that a limit set apart. (A removal is a line of the side that lost its value.)"""
+    to = Side(item.direction)
+    writes = Q(kind__in=(ChangeRecord.Kind.UPDATE, ChangeRecord.Kind.CREATE), side=to)
+    removals = Q(kind=ChangeRecord.Kind.SETTLE, side=to.other)
+    is_held = Q(state=ChangeRecord.State.HELD, guard=item.guard, reason=item.reason)
+    return is_held & (writes | removals)
+
+
+def reviews_of(run: SyncRun, item: Hold, state: Question.State) -> QuerySet[Review]:
+    """The removals of a held field that a person was to be asked about."""
+    return Review.objects.filter(run=run, unit=item.unit, side=item.direction, blanks=True, state=state)
+
+
+def waiting_for(run: SyncRun) -> list[Hold]:
+    """What stays on hold though the rest of its run was let through."""
+    names = [each.name for each in fields(Hold)]
+    return [Hold(**{name: item.get(name) for name in names}) for item in run.holds if item.get("waits")]
+
+
 def _figures(ctx: Context) -> list[Figures]:
-    usual = _usual(ctx)
     figures: dict[Key, Figures] = {}
 
     def at(unit: str, side: Side) -> Figures:
         if (unit, side) not in figures:
             pairs = ctx.planner.units[unit]
             label = pairs[0].pair.group or pairs[0].pair.paths[side]
-            figures[unit, side] = Figures(unit, label, side, pairs[0].pair.kind, usual=usual.get(f"{unit}>{side}"))
+            figures[unit, side] = Figures(unit, label, side, pairs[0].pair.kind)
         return figures[unit, side]
 
-    for (unit, side), count in changed(ctx.run).items():
+    for (unit, side), count in _changed(ctx.run).items():
         figures[unit, side] = replace(at(unit, side), changed=count)
     for (unit, side), count in _blanked(ctx.run).items():
         figures[unit, side] = replace(at(unit, side), blanked=count)
@@ -69,7 +114,7 @@ def _fields(run: SyncRun) -> QuerySet[FieldChange]:
     return FieldChange.objects.filter(change__run=run, change__state=PLANNED, urgent=False)
 
 
-def changed(run: SyncRun) -> dict[Key, int]:
+def _changed(run: SyncRun) -> dict[Key, int]:
     """(unit, receiving side) → how many people would get another value."""
     rows = _fields(run).filter(change__kind=ChangeRecord.Kind.UPDATE)
     counted = rows.values_list("unit", "change__side").annotate(people=Count("change__link", distinct=True))
@@ -115,21 +160,9 @@ def _gone(ctx: Context) -> int:
     return gone.filter(record__gone_at__gt=last.started_at).count() if last and last.started_at else gone.count()
 
 
-def _usual(ctx: Context) -> dict[str, int]:
-    """What each field and direction came to in the runs before: the median of its counts."""
-    runs = ctx.sync.runs.filter(state__in=(SyncRun.State.DONE, SyncRun.State.PARTIAL), kind=SyncRun.Kind.RUN)
-    history: dict[str, list[int]] = defaultdict(list)
-    for counts in runs.values_list("counts", flat=True)[:HISTORY]:
-        for key, count in counts.get("by_field", {}).items():
-            history[key].append(count)
-    return {key: int(median(counts)) for key, counts in history.items()}
-
-
 def _hold_field(run: SyncRun, item: Hold) -> None:
     side = Side(item.direction)
-    Review.objects.filter(run=run, unit=item.unit, side=side, blanks=True, state=Question.State.OPEN).update(
-        state=Question.State.HELD, reason=item.reason
-    )
+    reviews_of(run, item, Question.State.OPEN).update(state=Question.State.HELD, reason=item.reason)
     sends = Q(kind=ChangeRecord.Kind.UPDATE, side=side)
     removals = Q(kind=ChangeRecord.Kind.SETTLE, side=side.other)
     affected = run.changes.filter(sends | removals, state=PLANNED, fields__unit=item.unit, fields__urgent=False)

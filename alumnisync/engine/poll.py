@@ -41,6 +41,7 @@ class Polled:
     verdict       why the last whole list is not believed, for people; "" if it is
     went_missing  records that a believed list lacked for the first time
     gone          records that became gone: reported deleted, or lacked by a second list
+    shorter       how many records fewer than the last believed list it held, where it was whole
     new_fields    field that no earlier poll saw and nobody asked for → how many records have it filled
     """
 
@@ -52,6 +53,7 @@ class Polled:
     went_missing: int
     gone: int
     new_fields: Mapping[str, int] = field(default_factory=dict)
+    shorter: int | None = None
 
 
 def poll(
@@ -106,6 +108,7 @@ def fields_of(rules: Rules, side: Side) -> Iterator[str]:
     if here.key_field:
         yield here.key_field
     yield from fields_read(here.scope)
+    yield from fields_read(here.disabled)
 
 
 def judge_list(count: int, accepted: int | None, limits: ListLimits, label: str) -> str:
@@ -136,7 +139,8 @@ def begin(cursor: Cursor, wanted: Sequence[str], narrow: str) -> None:
 def finish(landing: Landing, started: datetime, *, complete: bool, label: str, limits: ListLimits) -> Polled:
     """Judge the list, if it was whole, count who was missing from it, and note that the poll ended."""
     cursor, count = landing.cursor, len(landing.seen)
-    verdict = judge_list(count, expected(cursor, count), limits, label) if complete else ""
+    before = expected(cursor, count)
+    verdict = judge_list(count, before, limits, label) if complete else ""
     absent = find_absent(landing) if complete and not verdict else []
     with transaction.atomic():
         cursor.refresh_from_db(from_queryset=Cursor.objects.select_for_update())
@@ -151,7 +155,14 @@ def finish(landing: Landing, started: datetime, *, complete: bool, label: str, l
         Cursor.objects.filter(pk=cursor.pk).update(**ended)
     cursor.refresh_from_db()
     gone += landing.gone
-    return Polled(cursor, landing.read, landing.changed, complete, cursor.list_verdict, went_missing, gone, new_fields)
+    shorter = max((before or 0) - count, 0) if complete else None
+    counts = (landing.read, landing.changed, complete, cursor.list_verdict, went_missing, gone)
+    return Polled(cursor, *counts, new_fields, shorter)
+
+
+def fewer(cursor: Cursor) -> int:
+    """How many records the last complete list lacked against the last believed one."""
+    return max((cursor.accepted_count or 0) - (cursor.list_count or 0), 0)
 
 
 def expected(cursor: Cursor, count: int) -> int | None:

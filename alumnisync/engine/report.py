@@ -27,6 +27,8 @@ def note_poll(run: SyncRun, side: Side, polled: Polled, appeared: Iterable[str] 
     """Keep what polling a side came to. appeared: fields that are there, but in no record that was read."""
     for name, count in (("read", polled.read), ("changed", polled.changed), ("gone", polled.gone)):
         run.counts.setdefault(name, {})[side.value] = count
+    if polled.shorter is not None:
+        run.counts.setdefault("figures", {}).setdefault("list", {})[side.value] = polled.shorter
     run.counts.setdefault("new_fields", {})[side.value] = {**dict.fromkeys(sorted(appeared)), **polled.new_fields}
     run.save(update_fields=["counts"])
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from alumnisync.alerts import tell
 from alumnisync.describing import Misfit
-from alumnisync.engine import points, trial
+from alumnisync.engine import absences, points, trial
 from alumnisync.engine.acknowledge import acknowledge
 from alumnisync.engine.admission import (
     Busy,
@@ -29,12 +29,12 @@ from alumnisync.engine.diary import Diary
 from alumnisync.engine.draft import draft
 from alumnisync.engine.faults import FaultyRun, report
 from alumnisync.engine.guard import Hold, limits
-from alumnisync.engine.holding import changed, guard, hold
+from alumnisync.engine.holding import guard, hold
 from alumnisync.engine.lease import Lease, LeaseLost, StopAsked
 from alumnisync.engine.match import match
 from alumnisync.engine.mergers import follow_mergers
 from alumnisync.engine.opening import match_reader, open_run, release
-from alumnisync.engine.poll import ListLimits, Polled, poll, wanted_fields
+from alumnisync.engine.poll import ListLimits, Polled, fewer, poll, wanted_fields
 from alumnisync.engine.push import push
 from alumnisync.engine.reconcile import fields_for, reconcile
 from alumnisync.engine.recover import await_requests, close_creates, recognise_creates, recover
@@ -151,9 +151,10 @@ def _walk(ctx: Context) -> None:
     _send(ctx)
 
 
-def _plan(ctx: Context, upto: Mapping[Side, int], verdicts: list[str]) -> list[Hold]:
+def _plan(ctx: Context, upto: Mapping[Side, int], verdicts: list[Hold]) -> list[Hold]:
     """Match, plan and judge the plan; what of it is held."""
     follow_mergers(ctx)
+    absences.free_for_new_links(ctx)
     _match(ctx, upto)
     close_creates(ctx, is_matched=True)
     ctx.say("Planning…")
@@ -173,7 +174,7 @@ def _carry_out(ctx: Context) -> None:
     recognise_creates(ctx)
     close_creates(ctx, is_matched=False)
     upto = {side: ctx.ends[side].cursor.change_no for side in SIDES}
-    ctx.run.holds = []
+    ctx.run.holds = [item for item in ctx.run.holds if item.get("waits")]
     ctx.run.save(update_fields=["holds"])
     drop_what_moved(ctx, upto)
     drop_creates_found(ctx, upto)
@@ -182,6 +183,7 @@ def _carry_out(ctx: Context) -> None:
 
 
 def _send(ctx: Context) -> None:
+    absences.dissolve(ctx)
     move_bases(ctx)
     points.reached(points.BASES_MOVED)
     ctx.say("Sending…")
@@ -194,8 +196,8 @@ def _send(ctx: Context) -> None:
     acknowledge(ctx)
 
 
-def _poll(ctx: Context) -> list[str]:
-    """Read what changed on both sides; why a list is not believed, in words."""
+def _poll(ctx: Context) -> list[Hold]:
+    """Read what changed on both sides; which lists are not believed."""
     verdicts = []
     for side in SIDES:
         end = ctx.ends[side]
@@ -204,7 +206,9 @@ def _poll(ctx: Context) -> list[str]:
         note_poll(ctx.run, side, polled, end.appeared)
         ctx.say(f"Reading {end.label}: {polled.read:,} records, {polled.changed:,} of them new or different.")
         if polled.verdict:
-            verdicts.append(f"{end.label}: {polled.verdict}")
+            count, limit = fewer(end.cursor), limits(ctx.sync.guards)["list"].of(end.cursor.accepted_count or 0)
+            # Of which side is no direction: everything is held.
+            verdicts.append(Hold("list", side.value, "", "", count, limit, f"{end.label}: {polled.verdict}"))
     return verdicts
 
 
@@ -265,8 +269,7 @@ def _supersede(run: SyncRun) -> None:
     previews.update(state=State.SUPERSEDED, reason=replaced)
 
 
-def _guard(ctx: Context, verdicts: list[str]) -> list[Hold]:
-    ctx.run.counts["by_field"] = {f"{unit}>{side}": people for (unit, side), people in changed(ctx.run).items()}
+def _guard(ctx: Context, verdicts: list[Hold]) -> list[Hold]:
     holds = guard(ctx, verdicts)
     if ctx.run.version.approved_at is None:
         planned = ctx.run.changes.filter(state=ChangeRecord.State.PLANNED).count()
@@ -274,6 +277,8 @@ def _guard(ctx: Context, verdicts: list[str]) -> list[Hold]:
     else:
         hold(ctx.run, holds)
     ctx.run.holds = [item.as_json() for item in holds]
+    absences.believe(ctx, is_held=any(item.guard == "gone" for item in holds))
+    absences.count_noted(ctx)
     ctx.run.save(update_fields=["holds", "counts"])
     for item in holds:
         ctx.say(f"On hold: {item.reason}")

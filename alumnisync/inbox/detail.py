@@ -12,6 +12,7 @@ from alumnisync.deciding import mark_of
 from alumnisync.engine.plan import RECORDED_UNIT
 from alumnisync.engine.presence import sides_of
 from alumnisync.engine.tries import CREATE_UNIT
+from alumnisync.inbox.gone import gone_said
 from alumnisync.inbox.lines import Row, choices_of, chosen, records_of, row_of, values_of
 from alumnisync.inbox.outlook import Outlook, look_up, planner_of
 from alumnisync.inbox.wording import URGENT, Wording
@@ -53,13 +54,17 @@ class Input:
 
 @dataclass(frozen=True)
 class There:
-    """A record of the person in its system. is_further: another one of theirs there is named before it."""
+    """A record of the person in its system.
+
+    gone        why it is no longer found, and since when; "" while it is there
+    is_further  another one of theirs there is named before it
+    """
 
     side: str
     remote_id: str
     address: str
     times: Sequence[tuple[str, str]]
-    is_gone: bool
+    gone: str
     is_further: bool
 
 
@@ -156,7 +161,7 @@ def _there(question: Question, side: Side, record: RemoteRecord, word: Wording, 
     if record.modified_there:
         times.append(("Record changed", when(record.modified_there)))
     address = word.names.address_of(side, record.remote_id)
-    return There(word.side(side), record.remote_id, address, times, record.gone_at is not None, is_further)
+    return There(word.side(side), record.remote_id, address, times, gone_said(record), is_further)
 
 
 def _earlier(question: Conflict | Review, word: Wording) -> list[Earlier]:

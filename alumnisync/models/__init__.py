@@ -3,12 +3,14 @@
 Written by the engine only.
 """
 
+from alumnisync.models.absences import Absence
 from alumnisync.models.changes import ChangeRecord, FieldChange
 from alumnisync.models.people import Link, MatchKey, Member
 from alumnisync.models.questions import Conflict, Match, Question, Review
 from alumnisync.models.runs import Alarm, CheckAnswer, Progress, SyncRun
 
 __all__ = [
+    "Absence",
     "Alarm",
     "ChangeRecord",
     "CheckAnswer",

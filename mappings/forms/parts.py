@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -13,6 +14,7 @@ from mappings.forms import wording
 from mappings.forms.fields import RowsField, Shown, TwoColumns, as_typed, choice, text, typed
 from mappings.forms.schedule import RHYTHMS, WEEKDAY_NAMES, Rhythm, cron_of, rhythm_of
 from mappings.forms.wording import SideWords
+from mappings.rules import AbsenceKind, gone_policies
 from mappings.setup.contents import Plain
 from mappings.setup.syncs import GUARDS
 
@@ -21,6 +23,12 @@ TYPED_HINT = 'true, false and numbers are sent as such; put them in "quotes" to 
 SCOPE_HINT = (
     "Blank: everybody. Else a condition on the record, like record['Alumnus__c'] or "
     "record['class_year'] >= '1950' and not record['deceased']."
+)
+
+
+DISABLED_HINT = (
+    "Blank: nobody. Else a condition on the record, like record['enabled'] == 0. "
+    "The record is there all the same, and its fields are kept in step as long as it takes part."
 )
 
 
@@ -67,7 +75,11 @@ class SidePart(Part):
         widget=TwoColumns(("Field", "Value"), joint="="),
         help_text=TYPED_HINT,
     )
-    gone = choice("When a record is no longer found", wording.GONE_CHOICES)
+    gone_missing = choice("Missing from two complete lists in a row", wording.GONE_CHOICES)
+    gone_deleted = choice("Deleted there", wording.GONE_CHOICES)
+    gone_merged = choice("Merged into another record there", wording.GONE_CHOICES)
+    gone_disabled = choice("Switched off there", wording.GONE_CHOICES)
+    disabled = text("Who is switched off", hint=DISABLED_HINT, lines=1)
     write_once = forms.BooleanField(
         label="Records here are written once and never changed",
         required=False,
@@ -92,14 +104,30 @@ class SidePart(Part):
     @staticmethod
     def filled(plain: Plain) -> Plain:
         """What the form shows for a side's settings."""
-        return {**plain, "on_create": [(name, as_typed(value)) for name, value in plain.get("on_create", {}).items()]}
+        policies: Plain = dict(gone_policies(plain.get("gone", {})))
+        if not plain.get("disabled"):
+            policies |= {"disabled": "ignore"}
+        gone = {f"gone_{kind}": str(word) for kind, word in policies.items()}
+        constants = [(name, as_typed(value)) for name, value in plain.get("on_create", {}).items()]
+        return {**plain, **gone, "on_create": constants}
 
     def plain(self) -> Plain:
-        words = ("scope", "filter", "key_field", "create", "gone")
+        words = ("scope", "filter", "key_field", "create", "disabled")
+        gone = {kind.value: word for kind in AbsenceKind if (word := self.said(f"gone_{kind}"))}
         said = {"connection": self.said("connection"), "object": self.said("object")}
         said |= {word: value for word in words if (value := self.said(word))}
         constants = {name: typed(value) for name, value in self.cleaned_data.get("on_create") or ()}
-        return {**said, "on_create": constants, **self._ticked()}
+        return {**said, **({"gone": gone} if gone else {}), "on_create": constants, **self._ticked()}
+
+    @property
+    def absences(self) -> list[Any]:
+        """A field for each way of being no longer found."""
+        return [self[f"gone_{kind}"] for kind in AbsenceKind]
+
+    @property
+    def has_gone_errors(self) -> bool:
+        """Whether something is wrong with what is no longer found."""
+        return any(field.errors for field in (*self.absences, self["disabled"]))
 
     def _ticked(self) -> Plain:
         return {word: bool(self.cleaned_data.get(word)) for word in ("several", "write_once")}
@@ -142,11 +170,36 @@ class HeadPart(Part):
         return {"schedule": cron_of(rhythm, self.said("cron")), **zone, "tolerance": whole(tolerance), **lists}
 
 
+@dataclass(frozen=True)
+class Suggestion:
+    """A limit that a sync's own history suggests. usual, most: what its runs came to."""
+
+    floor: int
+    share: float
+    usual: int
+    most: int
+
+    @property
+    def people(self) -> str:
+        return f"{self.floor:,}"
+
+    @property
+    def percent(self) -> str:
+        return percent(self.share)
+
+
 class GuardsPart(Part):
     """The safety limits that differ from the usual ones."""
 
-    def __init__(self, *args: Any, usual: Mapping[str, tuple[int, float]], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        usual: Mapping[str, tuple[int, float]],
+        suggested: Mapping[str, Suggestion] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.suggested = suggested or {}
         for name in GUARDS:
             floor, share = usual.get(name, (0, 0.0))
             self.fields[f"{name}_floor"] = _limit(name, "people", f"{floor:,}")
@@ -168,7 +221,13 @@ class GuardsPart(Part):
     def limits(self) -> list[Plain]:
         """A line of the page for each limit."""
         return [
-            {"label": label, "about": about, "floor": self[f"{name}_floor"], "share": self[f"{name}_share"]}
+            {
+                "label": label,
+                "about": about,
+                "floor": self[f"{name}_floor"],
+                "share": self[f"{name}_share"],
+                "suggested": self.suggested.get(name),
+            }
             for name, (label, about) in wording.LIMITS.items()
         ]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.models import Connection
 from mappings.forms.pairs import PairPart
-from mappings.forms.parts import SIDES, GuardsPart, HeadPart, MapPart, Part, RulePart, SidePart
+from mappings.forms.parts import SIDES, GuardsPart, HeadPart, MapPart, Part, RulePart, SidePart, Suggestion
 from mappings.forms.wording import SideWords, in_words
 from mappings.models import Sync
 from mappings.setup.contents import HEAD_WORDS, Contents, Plain, plain_row
@@ -39,6 +39,7 @@ class RulesForm:
     """The page's parts. Made from a sync's rules to show them, or from a post to read it.
 
     usual: guard → floor and share where the sync says nothing
+    suggested: guard → floor and share that the sync's own runs suggest
     """
 
     def __init__(
@@ -49,10 +50,11 @@ class RulesForm:
         post: Post = None,
         connections: Iterable[str] | None = None,
         usual: Mapping[str, tuple[int, float]] | None = None,
+        suggested: Mapping[str, Suggestion] | None = None,
     ) -> None:
         self.sync, self.post, self.contents = sync, post, contents or Contents()
         names = connections if connections is not None else Connection.objects.values_list("name", flat=True)
-        self.connections, self.usual = list(names), usual or {}
+        self.connections, self.usual, self.suggested = list(names), usual or {}, suggested or {}
         self.words: SideWords = side_words(self.chosen)
         self.mistakes: list[tuple[str, str]] = []
         self._places: list[Place] = []
@@ -64,7 +66,11 @@ class RulesForm:
         self.sides = {side: self._side(side) for side in SIDES}
         self.head = HeadPart(self.post, prefix="head", initial=HeadPart.filled(head, self.contents.pilot))
         self.guards = GuardsPart(
-            self.post, prefix="guards", initial=GuardsPart.filled(head["guards"]), usual=self.usual
+            self.post,
+            prefix="guards",
+            initial=GuardsPart.filled(head["guards"]),
+            usual=self.usual,
+            suggested=self.suggested,
         )
         rules = [{"fields_agree": list(zip(*rule, strict=False))} for rule in self.contents.match]
         maps = [
@@ -76,7 +82,7 @@ class RulesForm:
         self.maps = self._list(MapPart, "map", maps)
 
     def _side(self, side: str) -> SidePart:
-        shown = SidePart.filled(self.contents.sides.get(side, {"gone": "flag", "create": "off"}))
+        shown = SidePart.filled(self.contents.sides.get(side, {"create": "off"}))
         return SidePart(self.post, prefix=side, initial=shown, connections=self.connections, side=side)
 
     def _list(self, kind: type[Any], name: str, filled: list[Plain]) -> list[Any]:

@@ -53,10 +53,17 @@ ON_INVALID_CHOICES: Choices = [
 ]
 CREATE_CHOICES = explained({"off": "never", "review": "a person looks first", "automatic": ""})
 GONE_CHOICES: Choices = [
-    ("ignore", "ignore it"),
-    ("flag", "mark it, and stop creating it anew"),
+    ("ignore", "say nothing"),
+    ("flag", "list the person under “No longer found”"),
     ("review", "ask a person"),
 ]
+ABSENCES = {
+    "missing": "missing from two complete lists in a row",
+    "deleted": "deleted there",
+    "merged": "merged into another record there",
+    "disabled": "switched off there",
+}
+"""Why a record doesn't stand for its person any more, in words."""
 UNMAPPED_CHOICES: Choices = [
     ("set_aside", "set aside, for a person"),
     ("pass", "send the option as it is"),
@@ -117,6 +124,7 @@ SETTINGS = {
     "scope": "Who takes part",
     "filter": "The system's own filter",
     "gone": "No longer found",
+    "disabled": "Who is switched off",
     "connection": "Connection",
     "conflict": "Both changed",
     "first_meeting": "First meeting",

@@ -9,7 +9,6 @@ from mappings.rules import (
     ConflictRule,
     Create,
     FirstMeeting,
-    Gone,
     MatchRule,
     OnBlank,
     OnInvalid,
@@ -20,6 +19,7 @@ from mappings.rules import (
     Unmapped,
     ValuePairs,
     Word,
+    gone_policies,
 )
 from mappings.setup.contents import Contents, Plain
 
@@ -45,7 +45,8 @@ def _side(said: Plain, zone: str) -> SideRules:
         on_create=said["on_create"],
         scope=said["scope"],
         narrow=said["filter"],
-        gone=Gone(said["gone"]),
+        gone=gone_policies(said["gone"]),
+        disabled=said["disabled"],
         several=said["several"],
         write_once=said["write_once"],
         time_zone=zone,

@@ -25,6 +25,7 @@ SIDE_WORDS = (
     "scope",
     "filter",
     "gone",
+    "disabled",
     "several",
     "write_once",
 )

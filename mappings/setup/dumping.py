@@ -140,7 +140,9 @@ def _sync(sync: Sync, contents: Contents) -> Plain:
 
 
 def _side(settings: Plain) -> Plain:
-    return {"connection": settings["connection"], **_given(settings, SyncSide, SIDE_WORDS[1:])}
+    said = {"connection": settings["connection"], **_given(settings, SyncSide, SIDE_WORDS[1:])}
+    # Left out, it would mean that whoever is switched off is passed over in silence.
+    return said | ({"gone": settings["gone"]} if settings["disabled"] else {})
 
 
 def _value_map(settings: Plain) -> Plain:

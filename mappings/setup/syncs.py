@@ -138,10 +138,35 @@ def _read_side(section: Section, connections: Mapping[str, str]) -> Plain:
     plain |= {"key_field": read_path(section, "key_field"), "several": section.flag("several")}
     plain |= {"write_once": section.flag("write_once")}
     plain |= {"create": section.word("create", rules.Create, plain["create"])}
-    plain |= {"gone": section.word("gone", rules.Gone, plain["gone"])}
+    plain |= {"disabled": read_expression(section, "disabled", compile_scope)}
+    plain |= {"gone": _read_gone(section, knows_disabled=bool(plain["disabled"]))}
     plain |= {"on_create": _read_constants(section), "filter": section.text("filter", longest=10_000)}
     plain |= {"scope": read_expression(section, "scope", compile_scope)}
     return plain
+
+
+def _read_gone(section: Section, *, knows_disabled: bool) -> str | dict[str, str]:
+    """A word for all kinds of absence, or a word each."""
+    policies: Mapping[rules.AbsenceKind, rules.Gone] = rules.GONE_DEFAULTS
+    if isinstance(section.nodes.get("gone"), yaml.MappingNode):
+        policies = _read_each_gone(section, knows_disabled=knows_disabled)
+    elif "gone" in section:
+        policies = rules.gone_policies(section.word("gone", rules.Gone, rules.Gone.FLAG))
+    return rules.gone_said(policies, knows_disabled=knows_disabled)
+
+
+def _read_each_gone(side: Section, *, knows_disabled: bool) -> dict[rules.AbsenceKind, rules.Gone]:
+    each = side.section("gone", "“gone”", tuple(rules.AbsenceKind))
+    if each is None:
+        return dict(rules.GONE_DEFAULTS)
+    said = {kind: rules.Gone(each.word(kind, rules.Gone, usual)) for kind, usual in rules.GONE_DEFAULTS.items()}
+    if said[rules.AbsenceKind.DISABLED] is not rules.Gone.IGNORE and not knows_disabled:
+        each.mistake(
+            rules.AbsenceKind.DISABLED,
+            "nothing says who is switched off there; give the side its condition “disabled”, "
+            "like record['enabled'] == 0.",
+        )
+    return said
 
 
 def _read_constants(section: Section) -> Plain:

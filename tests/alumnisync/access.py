@@ -89,6 +89,7 @@ OWN: dict[str, Access] = {
         for model in ("conflict", "review", "match")
         for name in ("decide", "decide_many")
     },
+    **{f"alumnisync_absence_{name}": button(REVIEWERS) for name in ("decide", "decide_many")},
     **{f"alumnisync_{model}_find": FINDS for model in ("conflict", "review", "match")},
     # Syncs and their rules.
     "mappings_sync_add": form(EDITORS),
@@ -122,6 +123,7 @@ OWN: dict[str, Access] = {
 }
 
 READ_ONLY = (
+    "alumnisync_absence",
     "alumnisync_alarm",
     "alumnisync_changerecord",
     "alumnisync_checkanswer",

@@ -59,6 +59,7 @@ def test_the_sides_are_read_with_their_defaults() -> None:
         "scope": "",
         "filter": "",
         "gone": "flag",
+        "disabled": "",
         "several": False,
         "write_once": False,
     }

@@ -30,6 +30,18 @@
         unsaved = false;
     });
 
+    // A limit that the sync's own runs suggest, filled in; it is kept when the page is saved.
+    for (const button of form.querySelectorAll("[data-takes]")) {
+        button.hidden = false;
+        button.addEventListener("click", () => {
+            for (const pair of button.dataset.takes.split(" ")) {
+                const [id, value] = pair.split("=");
+                document.getElementById(id).value = value;
+            }
+            touch();
+        });
+    }
+
     // What the systems have: field → its label, and the format that usually fits it.
     const known = {};
     for (const side of sides) {
