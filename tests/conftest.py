@@ -1,5 +1,9 @@
+from typing import Any
+
 import pytest
 from hypothesis import settings
+
+from tests.seeded import figures_of
 
 # Laws are judged by their answer, never by the clock of a busy machine.
 settings.register_profile("untimed", deadline=None, print_blob=True)
@@ -13,3 +17,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name.startswith(SCREENS):
             item.add_marker(pytest.mark.screens)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints what the seeded tests came to, whichever process they ran in."""
+    ended = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())]
+    if lines := figures_of([one for one in ended if one.when == "call"]):
+        terminalreporter.section("figures")
+        for line in lines:
+            terminalreporter.line(line)

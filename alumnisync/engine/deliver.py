@@ -12,7 +12,7 @@ from typing import Any
 from alumnisync.engine import points
 from alumnisync.engine.context import End
 from alumnisync.engine.faults import FAULTS_IN_A_ROW, report
-from alumnisync.engine.orders import Delivery, Fate, Line, Order, delivery_of
+from alumnisync.engine.orders import Delivery, Fate, Line, Order, delivery_of, unplaceable
 from alumnisync.engine.plan import Planner, lay_over
 from connectors.records import (
     MISSING,
@@ -187,10 +187,29 @@ class Courier:
         return [replace(one, record=records.get(one.remote_id, one.record)) for one in deliveries]
 
     def _write(self, orders: Sequence[Order], fresh: Mapping[str, Record]) -> list[Delivery]:
+        there = {order.change_id: fresh.get(order.remote_id or "") for order in orders}
+        barred = {
+            order.change_id: words for order in orders
+            if (words := unplaceable(order, record.values if (record := there[order.change_id]) else {}))
+        }  # fmt: skip
+        stuck = {
+            order.change_id for order in orders
+            if order.change_id in barred and not self._may_lack(order, barred[order.change_id])
+        }  # fmt: skip
+        told = [Delivery(change, Fate.REFUSED, "; ".join(sorted({*barred[change].values()}))) for change in stuck]
+        return told + self._write_the_rest([order for order in orders if order.change_id not in stuck], fresh, barred)
+
+    def _write_the_rest(
+        self, orders: Sequence[Order], fresh: Mapping[str, Record], barred: Mapping[int, Mapping[str, str]]
+    ) -> list[Delivery]:
         if not orders:
             return []
-        deliveries = self._send(orders, fresh, {})
-        again = {d.change_id: d.refused for d in deliveries if d.fate is Fate.REFUSED and d.refused}
+        deliveries = self._send(orders, fresh, barred)
+        again = {
+            d.change_id: {**barred.get(d.change_id, {}), **d.refused}
+            for d in deliveries
+            if d.fate is Fate.REFUSED and d.refused
+        }
         partly = [
             order for order in orders
             if order.change_id in again and self._may_lack(order, again[order.change_id])
@@ -207,6 +226,8 @@ class Courier:
     def _may_lack(self, order: Order, refused: Mapping[str, str]) -> bool:
         """Whether something is left to write without the refused units, and may be written without them."""
         lines = [line for line in order.lines if line.unit in refused]
+        if "" in refused:
+            return False
         if order.remote_id is None and any(self._must_have(line) for line in lines):
             return False
         return len(lines) < len(order.lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.db import IntegrityError, transaction
@@ -17,6 +17,8 @@ from alumnisync.models import SyncRun
 LEASE = timedelta(minutes=5)
 """Longer than one call with all its repetitions takes, so that a slow system doesn't cost the lease."""
 BEAT = timedelta(seconds=15)
+SILENCE = timedelta(hours=1)
+"""A process of this host that lives, and has not prolonged its lease for so long, has lost sight of the run."""
 DEAD_STATES = frozenset("ZXx")
 """A killed process that its parent has not buried yet still has its number."""
 
@@ -86,13 +88,18 @@ class Lease:
 
 
 def is_dead(run: SyncRun) -> bool:
-    """Whether the process that worked on a run is gone: known at once on this host, elsewhere by the lease."""
+    """Whether nobody works on a run any more: known at once on this host, elsewhere by the lease."""
     host, _, rest = run.lease_owner.partition("|")
     pid, _, rest = rest.partition("|")
     started = rest.partition("|")[0]
     if host == socket.gethostname() and pid.isdigit() and started:
-        return _started(int(pid)) != started
-    return run.lease_until is None or run.lease_until < timezone.now()
+        # A worker lives on where the database was away for so long that it could not say how the run ended.
+        return _started(int(pid)) != started or _is_over(run, timezone.now() - SILENCE)
+    return _is_over(run, timezone.now())
+
+
+def _is_over(run: SyncRun, now: datetime) -> bool:
+    return run.lease_until is None or run.lease_until < now
 
 
 def is_elsewhere(run: SyncRun) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from alumnisync.engine.plan import lay_over
 from connectors.records import (
     ConnectorError,
     Duplicate,
@@ -101,6 +102,28 @@ def delivery_of(order: Order, outcome: Outcome, without: Mapping[str, str]) -> D
         # Nothing is gone that was never there: what it refers to is, or the place to create it.
         fate = Fate.REFUSED
     return Delivery(order.change_id, fate, error.message, order.remote_id or "")
+
+
+def unplaceable(order: Order, values: Values) -> dict[str, str]:
+    """The units that can't be laid over what the record holds, with words: text stands where an object belongs."""
+    if not (problem := _misfit(values, order.lines)):
+        return {}
+    units: dict[str, list[Line]] = {}
+    for line in order.lines:
+        units.setdefault(line.unit, []).append(line)
+    found = {unit: words for unit, lines in units.items() if (words := _misfit(values, lines))}
+    # Each fits by itself, and not all of them together.
+    return found or dict.fromkeys(units, problem)
+
+
+def _misfit(values: Values, lines: Iterable[Line]) -> str:
+    try:
+        lay_over(values, {line.path: line.after for line in lines})
+    except paths.PathError as error:
+        return str(error)
+    except RecursionError:
+        return "What the record holds there is nested too deep to be changed."
+    return ""
 
 
 def _refused(order: Order, error: Rejected) -> dict[str, str]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from alumnisync.alerts import tell
 from alumnisync.describing import Misfit
-from alumnisync.engine import absences, points, trial
+from alumnisync.engine import absences, outage, points, trial
 from alumnisync.engine.acknowledge import acknowledge
 from alumnisync.engine.admission import (
     Busy,
@@ -27,7 +27,7 @@ from alumnisync.engine.approval import drop_creates_found, drop_what_moved
 from alumnisync.engine.context import Context, End
 from alumnisync.engine.diary import Diary
 from alumnisync.engine.draft import draft
-from alumnisync.engine.faults import FaultyRun, report
+from alumnisync.engine.faults import FaultyRun, reference_of, report
 from alumnisync.engine.guard import Hold, limits
 from alumnisync.engine.holding import guard, hold
 from alumnisync.engine.lease import Lease, LeaseLost, StopAsked
@@ -94,8 +94,8 @@ def perform(run: SyncRun, say: Callable[[str], None] = logger.info) -> SyncRun:
     except LeaseLost as error:
         raise Busy(str(error)) from error
     finally:
-        diary.save()
-        release(lease)
+        outage.persist(diary.save)
+        outage.persist(lambda: release(lease))
     run.refresh_from_db()
     tell(run)
     if misfit is not None:
@@ -119,6 +119,9 @@ def _work(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Misfit | No
         return misfit
     except (ConnectorError, ExpressionError, FaultyRun) as error:
         _end(run, lease, State.FAILED, str(error))
+    except outage.GONE as error:
+        reason = outage.STOPPED_ANSWERING.format(reference_of(error, "during a run"))
+        outage.persist(lambda: _end(run, lease, State.FAILED, reason))
     except Exception as error:
         _end(run, lease, State.FAILED, report(error, "during a run"))
     finally:

@@ -24,7 +24,7 @@ from alumnisync.engine.units import Base
 from alumnisync.models import ChangeRecord, FieldChange, Link, Member
 from connectors import bulk
 from connectors.models import Cursor, RemoteRecord
-from connectors.records import MISSING
+from connectors.records import MISSING, Values
 from mappings import paths
 from mappings.rules import Side
 
@@ -175,7 +175,7 @@ class _Batch:
             record = RemoteRecord(
                 cursor=self.end.cursor, remote_id=delivery.remote_id, values=answered, landed_at=self.now
             )
-        record.values = prune(lay_over(record.values, held), roots)
+        record.values = prune(_laid_over(record.values, held), roots)
         if delivery.record is not None:
             record.version = delivery.record.version
         record.fingerprint = fingerprint_of(record.values, self.end.described.volatile)
@@ -283,6 +283,14 @@ def next_try(now: datetime, attempts: int, *, refused: bool) -> datetime:
     if not refused:
         return now
     return now + (REFUSED_AGAIN[attempts - 1] if attempts <= len(REFUSED_AGAIN) else WEEK)
+
+
+def _laid_over(stored: Values, held: Mapping[str, Any]) -> Values:
+    try:
+        return lay_over(stored, held)
+    except paths.PathError:
+        # What was read just before the write had another shape than what is stored: the next poll brings it.
+        return stored
 
 
 def _held(delivery: Delivery, row: FieldChange) -> Any:

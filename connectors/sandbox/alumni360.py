@@ -174,7 +174,7 @@ class Alumni360(StandIn):
             return values
         # What is left out of a PUT is not published: it stays, or is blanked.
         after = {**user, **(BLANK if self.put_blanks else {}), **values}
-        emptied = [name for name in REQUIRED if after[name] in (None, "")]
+        emptied = [name for name in REQUIRED if after.get(name) in (None, "")]
         if emptied:
             return _problem(400, "Bad Request", dict.fromkeys(emptied, "This value is required."))
         self.counts["unchanged" if after == user else "updates"] += 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import cycle
 from random import Random
 from typing import Any
 
-KINDS = ("429", "500", "500_after", "reset", "lost", "cut", "html", "slow", "401")
+KINDS = ("429", "500", "500_after", "reset", "lost", "cut", "html", "nothing", "slow", "401")
 """429        refused for now, with Retry-After
 500        before the effect
 500_after  the effect is done, the answer is 500
@@ -17,6 +18,7 @@ reset      connection closed without an answer, before the effect
 lost       the effect is done, connection closed without an answer
 cut        the effect is done, the body ends before its Content-Length
 html       a web page with status 200 instead of the answer, before the effect
+nothing    no answer at all, and no effect: the connection stays open until the client gives up
 slow       the right answer after `seconds`
 401        refused as if the key had expired, before the effect
 """
@@ -42,11 +44,12 @@ class Fault:
 
 
 class Faults:
-    """Which of the coming requests go wrong, and how. Same seed and order: the same faults."""
+    """Which of the coming requests go wrong, and how. Same seed and order: the same faults. struck: how often each."""
 
     def __init__(self, seed: int = 1) -> None:
         self._lock = threading.Lock()
         self._seed = seed
+        self.struck: Counter[str] = Counter()
         self._waiting: list[tuple[Fault, int]] = []
         self._shares: list[tuple[Fault, Iterator[str | None]]] = []
 
@@ -74,6 +77,13 @@ class Faults:
 
     def take(self, method: str, path: str) -> Fault | None:
         """What goes wrong with this request."""
+        fault = self._due(method, path)
+        if fault is not None:
+            with self._lock:
+                self.struck[fault.kind] += 1
+        return fault
+
+    def _due(self, method: str, path: str) -> Fault | None:
         # What was asked for by name comes before the shares, or a test could not rely on it.
         with self._lock:
             for place, (fault, times) in enumerate(self._waiting):

@@ -89,6 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
         stand_in = cast(_Server, self.server).stand_in
         request = self._read()
         answer = self._handler(stand_in, request)(request)
+        if answer.hanging:
+            # Until the client hangs up; it has nothing more to say before that.
+            self.rfile.read(1)
         if answer.silent:
             self._drop()
         else:

@@ -40,7 +40,7 @@ class Request:
 class Answer:
     """What goes out: JSON as `body`, or `raw` bytes, or `parts` that are made while they are sent.
 
-    cut: end the body early; silent: say nothing at all
+    cut: end the body early; silent: say nothing at all; hanging: wait with that until the client gives up
     """
 
     status: int = 200
@@ -50,6 +50,7 @@ class Answer:
     parts: Iterable[bytes] | None = None
     cut: bool = False
     silent: bool = False
+    hanging: bool = False
 
     @property
     def content(self) -> bytes:
@@ -206,6 +207,7 @@ _INSTEAD: dict[str, Callable[[StandIn, Fault], Answer]] = {
     ),
     "500": lambda there, fault: Answer(500, {"message": "Internal error"}),
     "reset": lambda there, fault: Answer(silent=True),
+    "nothing": lambda there, fault: Answer(silent=True, hanging=True),
     "html": lambda there, fault: Answer(raw=PAGE, headers={"Content-Type": "text/html; charset=utf-8"}),
     "401": lambda there, fault: there.refuse(),
 }

@@ -1,12 +1,21 @@
-"""A process that runs our commands in children of its own, and kills or stops them at a point of a run.
+"""A process that runs our commands in children of its own, and strikes them at a point of a run.
 
 `python -m tests.alumnisync.killed` reads orders from standard input and answers on standard output, one JSON
 object a line. Django is loaded once and each child is forked, so that a hundred processes cost seconds.
 
 {"database": NAME, "arguments": ["sync", …], "at": [POINT, N], "signal": "SIGKILL", "age": SECONDS}
-    → {"code": exit code, or minus the signal, "out": …, "err": …, "reached": {point: times}, "pid": …}
-{"wake": PID} → the same, once the stopped child has ended
+    → {"code": exit code, or minus the signal, "out": …, "err": …, "reached": {point: times}, "pid": …,
+       "statements": how many SQL statements it gave}
+{"wake": PID} → the same, once the stopped child has ended; {"kill": PID} ends it
 {"run": "dotted.function", "database": NAME, "arguments": [...]} → {"out": what it returned, …}
+
+What else an order may say:
+"statement": N      strike before the Nth SQL statement; one more than there are: before they are committed
+"drop": "a moment"  instead of a signal the database is taken away (`taken`); or "for good"
+"host": NAME        as if the child ran on another host
+"lease": SECONDS    how long its lease lasts
+"broken": "dotted.function"   called first, to break something
+"apart": true       answered at once with {"pid": …}; {"await": PID} brings the rest
 """
 
 from __future__ import annotations
@@ -14,16 +23,20 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+from tests.alumnisync.taken import be_impatient, take_away
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,12 +79,19 @@ def main() -> None:
     pipes: dict[int, int] = {}
     for line in sys.stdin:
         order = json.loads(line)
-        if "wake" in order:
-            pid = order["wake"]
-            os.kill(pid, signal.SIGCONT)
-        else:
-            pid, pipes[pid] = born(order)
-        print(json.dumps(end_of(pid, pipes)), flush=True)  # noqa: T201 - the answer
+        print(json.dumps(answer(order, pipes)), flush=True)  # noqa: T201 - the answer
+
+
+def answer(order: dict[str, Any], pipes: dict[int, int]) -> dict[str, Any]:
+    if "await" in order:
+        return end_of(order["await"], pipes)
+    for word, sent in (("wake", signal.SIGCONT), ("kill", signal.SIGKILL)):
+        if word in order:
+            os.kill(order[word], sent)
+            return end_of(order[word], pipes)
+    pid, report = born(order)
+    pipes[pid] = report
+    return {"pid": pid} if order.get("apart") else end_of(pid, pipes)
 
 
 def born(order: dict[str, Any]) -> tuple[int, int]:
@@ -100,6 +120,39 @@ def end_of(pid: int, pipes: dict[int, int]) -> dict[str, Any]:
     return {"code": os.waitstatus_to_exitcode(status), "pid": pid, **told}
 
 
+class Blow:
+    """What strikes a child, once it gets to where the order says."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.order = order
+        self.reached: Counter[str] = Counter()
+        self.statements = 0
+        self._lock = Lock()
+
+    def watch(self, point: str) -> None:
+        with self._lock:
+            self.reached[point] += 1
+            if self.order.get("at") == [point, self.reached[point]]:
+                self.strike()
+
+    def count(self, execute: Any, *statement: Any) -> Any:
+        self.statements += 1
+        if self.order.get("statement") == self.statements:
+            self.strike()
+        return execute(*statement)
+
+    def commit(self, commit: Any) -> None:
+        if self.order.get("statement") == self.statements + 1:
+            self.strike()
+        commit()
+
+    def strike(self) -> None:
+        if "drop" in self.order:
+            take_away(self.order["database"], for_good=self.order["drop"] == "for good")
+        else:
+            os.kill(os.getpid(), signal.Signals[self.order.get("signal", "SIGKILL")])
+
+
 def carried_out(order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     from django.core.management import call_command
     from django.db import connections
@@ -107,31 +160,48 @@ def carried_out(order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     from alumnisync.engine import points
 
     connections.databases["default"]["NAME"] = order["database"]
-    reached: Counter[str] = Counter()
-    lock = Lock()
-
-    def watch(point: str) -> None:
-        with lock:
-            reached[point] += 1
-            if "at" in order and [point, reached[point]] == order["at"]:
-                os.kill(os.getpid(), signal.Signals[order.get("signal", "SIGKILL")])
-
-    points.watchers.append(watch)
+    make_different(order)
+    blow = Blow(order)
+    points.watchers.append(blow.watch)
+    connection = connections["default"]
+    connection.execute_wrappers.append(blow.count)
+    vars(connection)["commit"] = partial(blow.commit, connection.commit)
     out, err = StringIO(), StringIO()
     code, returned = 0, None
     try:
         if order.get("age"):
             make_older(order["age"])
+        blow.statements = 0
         if "run" in order:
-            module, _, name = order["run"].rpartition(".")
-            returned = getattr(import_module(module), name)(*order["arguments"])
+            returned = named(order["run"])(*order["arguments"])
         else:
             call_command(*order["arguments"], stdout=out, stderr=err)
     except SystemExit as end:
         code = int(end.code or 0)
     finally:
         connections.close_all()
-    return code, {"out": returned or out.getvalue(), "err": err.getvalue(), "reached": reached}
+    told = {"out": out.getvalue() if returned is None else returned, "err": err.getvalue(), "reached": blow.reached}
+    return code, {**told, "statements": blow.statements}
+
+
+def make_different(order: dict[str, Any]) -> None:
+    """Another host, another length of leases, less patience, something broken: as the order says."""
+    from alumnisync.engine import lease
+
+    if "host" in order:
+        socket.gethostname = lambda: order["host"]
+    if "lease" in order:
+        lease.LEASE = timedelta(seconds=order["lease"])
+        lease.BEAT = lease.LEASE / 10
+    if "drop" in order:
+        be_impatient()
+    if "broken" in order:
+        named(order["broken"])()
+
+
+def named(function: str) -> Any:
+    module, _, name = function.rpartition(".")
+    return getattr(import_module(module), name)
 
 
 def make_older(seconds: float) -> None:
@@ -151,12 +221,19 @@ def lease_taken_over() -> str:
     return rows()
 
 
+def is_approved() -> str:
+    """Whether a run was approved; "" where none was."""
+    from alumnisync.models import SyncRun
+
+    return "yes" if SyncRun.objects.exclude(approved_at=None).exists() else ""
+
+
 def rows() -> str:
     """What tells whether any row that a run alters was altered."""
-    from alumnisync.models import ChangeRecord, FieldChange, Link, Member, SyncRun
+    from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Match, Member, SyncRun
     from connectors.models import Cursor, RemoteRecord
 
-    kinds = (SyncRun, ChangeRecord, FieldChange, Link, Member, RemoteRecord, Cursor)
+    kinds = (SyncRun, ChangeRecord, FieldChange, Link, Member, RemoteRecord, Cursor, Conflict, Match)
     text = "\n".join(str(row) for kind in kinds for row in kind.objects.order_by("pk").values_list())
     return sha256(text.encode()).hexdigest()
 

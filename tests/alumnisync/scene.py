@@ -17,23 +17,31 @@ UNMOVED = ("lock", "server", "faults", "clock", "log")
 
 
 class Scene:
-    """left_key: the field there that holds the contact's id, or "" for none."""
+    """left_key: the field there that holds the contact's id, or "" for none. people: on both sides, and on one only."""
 
-    def __init__(self, left_key: str = "", **settings: Any) -> None:
+    def __init__(
+        self,
+        left_key: str = "",
+        *,
+        people: tuple[int, int, int] = (BOTH, LEFT_ONLY, RIGHT_ONLY),
+        seed: int = 1,
+        **settings: Any,
+    ) -> None:
         self.left_key = left_key
+        both, self.left_only, self.right_only = people
         self.settings = {"requests_per_second": 2000, "concurrency": 2, "timeout": 3, **settings}
-        self.left = start("alumni360", people=0)
-        self.right = start("salesforce", people=0)
+        self.left = start("alumni360", people=0, seed=seed)
+        self.right = start("salesforce", people=0, seed=seed + 1)
         self._numbers = count(1)
-        for index in range(BOTH):
+        for index in range(both):
             self.meet(left_phone=index % 3 != 0, right_phone=index % 4 != 0)
         self.arrive()
 
     def arrive(self) -> None:
         """New people on either side."""
-        for _ in range(LEFT_ONLY):
+        for _ in range(self.left_only):
             self.left.create(ON_ALUMNI, self.user(next(self._numbers)))
-        for _ in range(RIGHT_ONLY):
+        for _ in range(self.right_only):
             self.right.create(ON_CRM, self.contact(next(self._numbers)))
 
     def meet(self, *, left_phone: bool, right_phone: bool) -> None:

@@ -27,8 +27,12 @@ class Office:
     def __init__(self, folder: Any, **options: Any) -> None:
         self.scene = Scene(**options)
         file = folder / "setup.yaml"
-        file.write_text(yaml.safe_dump(self.scene.setup()))
+        file.write_text(yaml.safe_dump(self.setup()))
         call_command("load_setup", str(file), stdout=StringIO(), stderr=StringIO())
+
+    def setup(self) -> dict[str, Any]:
+        """The setup file's content."""
+        return self.scene.setup()
 
     def sync(self, *arguments: str, code: int | None = 0) -> dict[str, Any]:
         """A run; with code None, however it ends."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import yaml
 from django.conf import settings
@@ -16,6 +16,7 @@ from django.conf import settings
 from alumnisync.engine import points
 from tests.alumnisync.killed import Nursery
 from tests.alumnisync.scene import Scene
+from tests.alumnisync.taken import connected
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +34,8 @@ class Databases:
     """Copies of databases by name: files of SQLite, or databases of the PostgreSQL that DATABASE_URL names."""
 
     def __init__(self, folder: Path, about: str = "") -> None:
-        self.folder, self.about = folder, about
+        # Beside each other, the processes of the tests share a PostgreSQL.
+        self.folder, self.about = folder, about + os.environ.get("PYTEST_XDIST_WORKER", "")
         self.is_postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
 
     def path(self, name: str) -> str:
@@ -57,24 +59,18 @@ class Databases:
             self._run(f"DROP DATABASE IF EXISTS {self.path(name)} WITH (FORCE)")
 
     def _run(self, statement: str) -> None:
-        given = settings.DATABASES["default"]
-        with psycopg.connect(
-            host=given["HOST"],
-            port=given["PORT"],
-            user=given["USER"],
-            password=given["PASSWORD"],
-            dbname="postgres",
-            autocommit=True,
-        ) as connection:
+        with connected() as connection:
             connection.execute(statement)
 
 
 class Stage:
     """A scene set up, before its first approval and before an ordinary run, to be played again and again."""
 
-    def __init__(self, nursery: Nursery, databases: Databases, folder: Path, left_key: str) -> None:
+    def __init__(
+        self, nursery: Nursery, databases: Databases, folder: Path, left_key: str, scene: Scene | None = None
+    ) -> None:
         self.nursery, self.databases = nursery, databases
-        self.scene = Scene(left_key)
+        self.scene = scene or Scene(left_key)
         self.database = databases.copy("empty", "now")
         setup = folder / "setup.yaml"
         setup.write_text(yaml.safe_dump(self.scene.setup()))
@@ -87,6 +83,7 @@ class Stage:
         self.plain = self._play(False)
 
     def run(self, *arguments: str, code: int | None, **order: Any) -> dict[str, Any]:
+        """What became of a command; with code None it was stopped."""
         answer = self.nursery(database=self.database, arguments=arguments, **order)
         assert answer["code"] == code, answer
         return answer
@@ -94,7 +91,7 @@ class Stage:
     def sync(self, *arguments: str, code: int = 0, **order: Any) -> dict[str, Any]:
         answer = self.run("sync", NAME, "--json", *arguments, code=code, **order)
         told: dict[str, Any] = json.loads(answer["out"]) if answer.get("out") else {}
-        return told | {"reached": answer.get("reached", {}), "err": answer.get("err", "")}
+        return told | {name: answer.get(name) for name in ("reached", "statements", "err")}
 
     def arguments(self, approved: bool) -> list[str]:
         return ["--approve", str(self.preview)] if approved else []
@@ -119,6 +116,17 @@ class Stage:
             "people": self.scene.people(),
             "creates": {name: dict(there.creates_of) for name, there in self.scene.both().items()},
         }
+
+    def check_that_nothing_happened(self, approved: bool) -> None:
+        """Both systems and what waits are as after a run that nothing happened to; one more run sends nothing."""
+        whole = self.outcome(approved)
+        assert self.scene.created_twice() == []
+        assert {name: dict(there.creates_of) for name, there in self.scene.both().items()} == whole["creates"]
+        assert self.scene.people() == whole["people"]
+        counted = self.scene.counted()
+        again = self.sync()
+        assert self.scene.counted() == counted
+        assert [again[name] for name in WAITING] == [whole["told"][name] for name in WAITING]
 
     def stop(self) -> None:
         self.scene.stop()
@@ -179,13 +187,7 @@ def test_the_next_run_ends_as_if_nothing_had_happened(stage: Stage, approved: bo
     stage.sync(*stage.arguments(approved), code=-9, at=[point, times])
     after = stage.sync(age=60)
     assert "was interrupted; it is taken over" in after["err"]
-    assert stage.scene.created_twice() == []
-    assert {name: dict(there.creates_of) for name, there in stage.scene.both().items()} == whole["creates"]
-    assert stage.scene.people() == whole["people"]
-    counted = stage.scene.counted()
-    again = stage.sync()
-    assert stage.scene.counted() == counted
-    assert [again[name] for name in WAITING] == [whole["told"][name] for name in WAITING]
+    stage.check_that_nothing_happened(approved)
 
 
 @pytest.mark.parametrize("stage", [KEYED], indirect=True)
