@@ -58,9 +58,15 @@ def recover(ctx: Context) -> int:
 
 
 def await_requests(ctx: Context) -> None:
-    """Wait until no request that creates can be under way any more, where only a poll begun after it tells."""
-    upto = max((_over_at(end, change) for end in ctx.ends.values() for change in _creates(ctx, end)), default=None)
-    if upto is None or upto <= timezone.now():
+    """Wait until no request that creates can be under way any more, where only a poll begun after it tells.
+
+    Never longer than a request takes: what was sent in the future was sent before the clock was put back, and a
+    poll tells of it once the clock is past that.
+    """
+    waits = [(_over_at(end, change), end) for end in ctx.ends.values() for change in _creates(ctx, end)]
+    longest = max((_timeout(end) for _, end in waits), default=timedelta())
+    upto = min(max((moment for moment, _ in waits), default=timezone.now()), timezone.now() + longest)
+    if upto <= timezone.now():
         return
     ctx.say(f"The answer to a create was lost; waiting up to {_seconds(upto):.0f} s until it can't come any more…")
     while (left := _seconds(upto)) > 0:
@@ -239,9 +245,12 @@ def _poll_would_show(end: End, change: ChangeRecord) -> bool:
 
 def _over_at(end: End, change: ChangeRecord) -> datetime:
     """When the request can't be under way any more: it went out while its run went on, at the latest at its end."""
-    timeout = timedelta(seconds=float(end.connector.settings.get("timeout") or 0))
     sent = [moment for moment in (change.sent_at, change.run.finished_at) if moment is not None]
-    return max(sent, default=timezone.now()) + timeout
+    return max(sent, default=timezone.now()) + _timeout(end)
+
+
+def _timeout(end: End) -> timedelta:
+    return timedelta(seconds=float(end.connector.settings.get("timeout") or 0))
 
 
 def _seconds(upto: datetime) -> float:

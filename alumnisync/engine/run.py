@@ -55,6 +55,10 @@ logger = logging.getLogger(__name__)
 
 State = SyncRun.State
 UNAPPROVED = "These rules were never approved: look at what they would do, then approve this run."
+STOOD_STILL = (
+    "This machine stood still for minutes, or its clock was set, so the run stopped before it wrote anything more. "
+    "The next run goes on from there."
+)
 WHOLE = frozenset({"list", "gone", "version"})
 
 
@@ -111,7 +115,9 @@ def _work(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Misfit | No
         (_walk if run.approved_at is None else _carry_out)(ctx)
         close_run(ctx)
     except LeaseLost:
-        raise
+        # Where nobody took the run over it must not stay under way: this process lives on.
+        if not _end(run, lease, State.FAILED, STOOD_STILL):
+            raise
     except StopAsked as stopped:
         _end(run, lease, State.STOPPED, str(stopped))
     except Misfit as misfit:
@@ -130,12 +136,14 @@ def _work(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Misfit | No
     return None
 
 
-def _end(run: SyncRun, lease: Lease, state: SyncRun.State, reason: str) -> None:
-    """Store the reason; an approved run that failed stays approved, so that the next one goes on with it."""
+def _end(run: SyncRun, lease: Lease, state: SyncRun.State, reason: str) -> bool:
+    """Store the reason, unless another process has the run; whether it was ours.
+
+    An approved run that failed stays approved, so that the next one goes on with it.
+    """
     count_written(run)
-    SyncRun.objects.filter(pk=run.pk, lease_owner=lease.owner).update(
-        state=state, reason=reason, counts=run.counts, finished_at=timezone.now()
-    )
+    ours = SyncRun.objects.filter(pk=run.pk, lease_owner=lease.owner, state=State.RUNNING)
+    return bool(ours.update(state=state, reason=reason, counts=run.counts, finished_at=timezone.now()))
 
 
 def _walk(ctx: Context) -> None:

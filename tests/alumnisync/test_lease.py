@@ -165,6 +165,21 @@ def test_a_run_that_lost_its_lease_ends_without_a_word_on_its_row(point: str, mo
     assert ChangeRecord.objects.filter(run=run, state="done").exists() is (point == points.PUSHED)
 
 
+def test_a_run_of_a_machine_that_stood_still_ends_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    left, right = world.pair_up()
+    world.go()
+    world.left.alter("person", left, {"last": "Moved"})
+    at(monkeypatch, points.SENDING, lambda: later(monkeypatch, LEASE))
+    done = world.run()
+    assert done["state"] == "failed"
+    assert world.right.values("person", right)["last"] != "Moved"
+    assert "stood still" in done["reason"]
+    monkeypatch.undo()
+    assert world.run()["state"] == "done"
+    assert world.right.values("person", right)["last"] == "Moved"
+
+
 def test_an_approved_run_of_rules_that_are_no_longer_in_force_is_not_taken_up() -> None:
     world = World()
     world.pair_up()

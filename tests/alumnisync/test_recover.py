@@ -121,6 +121,19 @@ def test_a_poll_that_began_while_the_request_could_last_tells_nothing(monkeypatc
     assert marys(world) == 1
 
 
+def test_a_clock_that_was_put_back_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = with_create(after=False, right_type=NO_LOOK_UP)
+    world.run()
+    waited: list[float] = []
+    monkeypatch.setattr("alumnisync.engine.recover.time.sleep", waited.append)
+    sent_ago(-3600)
+    world.run()
+    assert (lost().state, waited) == ("sending", [])
+    sent_ago(1)
+    world.run()
+    assert marys(world) == 1
+
+
 def test_a_list_that_was_not_whole_tells_nothing() -> None:
     world = with_create(after=False, paired=2, right_type={**NO_LOOK_UP, "whole_lists": True})
     world.run()
