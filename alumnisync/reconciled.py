@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,13 @@ from alumnisync.models import SyncRun
 from alumnisync.naming import Names
 from alumnisync.wording import counted, number
 from mappings.rules import Side
+
+WHICH: Mapping[str, str] = {
+    "unread": "In {there}, never read",
+    "vanished": "Read, no longer in {there}",
+    "otherwise": "In {there} with another amount or value than was read",
+}
+SAVE_AGAIN = "What was never read is read once it is saved anew in {there}."
 
 
 @dataclass(frozen=True)
@@ -23,14 +30,22 @@ class Apart:
 
 
 @dataclass(frozen=True)
+class Which:
+    """Transactions that make a difference, and which; more: that there are others, ""."""
+
+    title: str
+    ones: Sequence[Apart]
+    more: str
+
+
+@dataclass(frozen=True)
 class Line:
     """A value of a field, such as a status, with its figures: the column of each, and what it says."""
 
     what: str
     figures: Sequence[tuple[str, str]]
     says: Sequence[str]
-    apart: Sequence[Apart]
-    more: str
+    which: Sequence[Which]
 
     @property
     def is_fine(self) -> bool:
@@ -63,14 +78,24 @@ def reconciled(run: SyncRun, names: Names) -> Reconciled | None:
 
 def _line(line: Mapping[str, Any], names: Names, side: Side, columns: Sequence[str]) -> Line:
     figures = [_figure(line[name]) for name in ("there", "read", "wanted", "recorded")]
-    left_out = line["count_apart"] - len(line["apart"])
     return Line(
         f"{names.field(side, line['by'])}: {line['value'] or '(blank)'}",
         list(zip(columns, figures, strict=True)),
         list(_says(line, names, side)),
-        [Apart(id, names.address_of(side, id)) for id in line["apart"]],
-        f"and {number(left_out)} more" if left_out else "",
+        list(_which(line, names, side)),
     )
+
+
+def _which(line: Mapping[str, Any], names: Names, side: Side) -> Iterator[Which]:
+    """The transactions that are named, by what is the matter with them."""
+    here, there = names.side(side.other), names.side(side)
+    titles = {name: title.format(there=there) for name, title in WHICH.items()}
+    found = {titles[name]: (named["ids"], named["count"]) for name, named in line.get("missed", {}).items()}
+    found[f"Not in {here} as in {there}"] = (line["apart"], line["count_apart"])
+    for title, (ids, count) in found.items():
+        more = f"and {number(count - len(ids))} more" if count > len(ids) else ""
+        if count:
+            yield Which(title, [Apart(id, names.address_of(side, id)) for id in ids], more)
 
 
 def _figure(total: Mapping[str, Any]) -> str:
@@ -92,6 +117,10 @@ def _says(line: Mapping[str, Any], names: Names, side: Side) -> list[str]:
         said.append(
             f"{there} counts {counted(abs(missing), 'record')} {direction}; the amounts differ by {_money(amount)}."
         )
+    if line.get("missed", {}).get("unread", {}).get("count"):
+        said.append(SAVE_AGAIN.format(there=there))
+    if line.get("unnamed"):
+        said.append(line["unnamed"])
     if line["count_apart"]:
         amount = Decimal(line["wanted"]["sum"]) - Decimal(line["recorded"]["sum"])
         it = "it" if line["count_apart"] == 1 else "them"

@@ -8,26 +8,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Context as Precision
 from decimal import Decimal
 from typing import Any
 
-from alumnisync.engine.context import CHUNK, Context
+from alumnisync.engine.context import Context
+from alumnisync.engine.missed import MOST_NAMED, NONE, Measure, Missed, look_anew, more
 from alumnisync.engine.units import SIDES
 from alumnisync.models import Link, Member
 from connectors.models import RemoteRecord
 from connectors.records import ConnectorError, ObjectType, Total
-from mappings import paths
 from mappings.rules import PairRules, Rules, Side
-from mappings.translate import Translator
 
 KEPT = "reconciliation"
 """What a run's counts call it."""
-MOST_NAMED = 50
-"""Transactions of one line that are named; how many there are is said besides."""
-EXACT = Precision(prec=120)
-NONE = Total(0, Decimal(0))
+MOST_SAID = 10
+"""Ids in one sentence; the run's page has more of them."""
 NARROWED = "What is read is narrowed by the system's own filter, so its totals can't be compared with it."
+UNLISTED = "Its own list shows {listed} of this, so which others it counts can't be said."
+NO_LIST = "Which ones can't be said, since its list could not be read once more. {problem}"
+CAUSES: Mapping[str, str] = {
+    "unread": "It has, and we never read: {ids}.",
+    "vanished": "We read, and it no longer has: {ids}.",
+    "otherwise": "It has with another amount or value than we read: {ids}.",
+}
+"""What a list that was read anew may show (`missed.Missed`)."""
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Line:
     wanted    of those, what is to be recorded
     recorded  what the other system holds for them
     apart     ids of those that are to be recorded and aren't, or the other way round, or with another amount
+    missed    where `there` and `read` differ: which ones make the difference
+    unnamed   why not all of these can be named, in words
     """
 
     there: Total = NONE
@@ -47,11 +53,18 @@ class Line:
     recorded: Total = NONE
     apart: list[str] = field(default_factory=list)
     count_apart: int = 0
+    missed: Missed | None = None
+    unnamed: str = ""
 
     def as_json(self, by: str, value: str) -> dict[str, Any]:
-        totals = {name: getattr(self, name) for name in ("there", "read", "wanted", "recorded")}
-        said = {name: {"count": total.count, "sum": _plain(total.sum)} for name, total in totals.items()}
-        return {"by": by, "value": value, **said, "apart": self.apart, "count_apart": self.count_apart}
+        said = {name: _figures(getattr(self, name)) for name in ("there", "read", "wanted", "recorded")}
+        missed = self.missed.as_json() if self.missed else {}
+        named = {"apart": self.apart, "count_apart": self.count_apart, "missed": missed, "unnamed": self.unnamed}
+        return {"by": by, "value": value, **said, **named}
+
+
+def _figures(total: Total) -> dict[str, Any]:
+    return {"count": total.count, "sum": _plain(total.sum)}
 
 
 def _plain(amount: Decimal) -> str:
@@ -87,11 +100,13 @@ def _compared(ctx: Context, side: Side, money: PairRules) -> tuple[str, list[dic
     """What the system said when it didn't tell its totals, or else the lines."""
     if ctx.rules.sides[side].narrow:
         return NARROWED, []
-    lines = _lines(ctx, side, money)
+    measure = Measure(ctx, side, money)
+    lines = _lines(measure)
     try:
         _ask_there(ctx, side, money, lines)
     except ConnectorError as error:
         return error.message, []
+    _name(measure, lines)
     return "", [line.as_json(by, value) for by, of in sorted(lines.items()) for value, line in sorted(of.items())]
 
 
@@ -111,7 +126,8 @@ def differences(lines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for line in lines:
         what = f"{line['by']} {line['value'] or '(blank)'}"
         if line["there"] != line["read"]:
-            yield f"{what}: the system counts {_said(line['there'])}, and {_said(line['read'])} was read."
+            counts = f"{what}: the system counts {_said(line['there'])}, and {_said(line['read'])} was read."
+            yield " ".join([counts, *_causes(line)])
         if line["count_apart"]:
             yield (
                 f"{what}: {_said(line['wanted'])} is to be recorded, and {_said(line['recorded'])} is; "
@@ -138,48 +154,69 @@ def _ask_there(ctx: Context, side: Side, money: PairRules, lines: dict[str, dict
         ctx.beat()
 
 
-def _lines(ctx: Context, side: Side, money: PairRules) -> dict[str, dict[str, Line]]:
-    lines: dict[str, dict[str, Line]] = {by: defaultdict(Line) for by in ctx.ends[side].described.totals}
-    for seen in _seen(ctx, side, money):
-        for by, of in lines.items():
-            value = paths.get(seen.record.values, by)
-            _add(of[str(value) if value else ""], seen)
+def _name(measure: Measure, lines: Mapping[str, Mapping[str, Line]]) -> None:
+    """Say which records make the difference where the system counts others than were read."""
+    differing = {(by, value): line for by, of in lines.items() for value, line in of.items() if line.there != line.read}
+    if not differing:
+        return
+    measure.ctx.say("They differ from what was read: reading the list anew to see which ones…")
+    try:
+        found = look_anew(measure, differing.keys())
+    except ConnectorError as error:
+        for line in differing.values():
+            line.unnamed = NO_LIST.format(problem=error.message)
+        return
+    for place, line in differing.items():
+        line.missed = found[place]
+        if line.missed.listed != line.there:
+            line.unnamed = UNLISTED.format(listed=_said(_figures(line.missed.listed)))
+
+
+def _causes(line: Mapping[str, Any]) -> Iterator[str]:
+    for name, sentence in CAUSES.items():
+        named = line.get("missed", {}).get(name)
+        if named and named["count"]:
+            said = named["ids"][:MOST_SAID]
+            left_out = named["count"] - len(said)
+            yield sentence.format(ids=", ".join(said) + (f" and {left_out:,} more" if left_out else ""))
+    if line.get("unnamed"):
+        yield line["unnamed"]
+
+
+def _lines(measure: Measure) -> dict[str, dict[str, Line]]:
+    by_fields = measure.ctx.ends[measure.side].described.totals
+    lines: dict[str, dict[str, Line]] = {by: defaultdict(Line) for by in by_fields}
+    for seen in _seen(measure):
+        for by, value in measure.places(seen.record.values):
+            _add(lines[by][value], seen)
     return {by: dict(of) for by, of in lines.items()}
 
 
 def _add(line: Line, seen: Seen) -> None:
-    line.read = _more(line.read, seen.amount)
+    line.read = more(line.read, seen.amount)
     if seen.is_wanted:
-        line.wanted = _more(line.wanted, seen.amount)
+        line.wanted = more(line.wanted, seen.amount)
     if seen.recorded is not None:
-        line.recorded = _more(line.recorded, seen.recorded)
+        line.recorded = more(line.recorded, seen.recorded)
     if seen.recorded != (seen.amount if seen.is_wanted else None):
         line.count_apart += 1
         if len(line.apart) < MOST_NAMED:
             line.apart.append(seen.record.remote_id)
 
 
-def _more(total: Total, amount: Decimal) -> Total:
-    return Total(total.count + 1, EXACT.add(total.sum, amount))
-
-
-def _seen(ctx: Context, side: Side, money: PairRules) -> Iterator[Seen]:
+def _seen(measure: Measure) -> Iterator[Seen]:
     """Every record of the side that is there, a chunk of them with three statements."""
-    translator = ctx.planner.translators[money.key]
-    there = RemoteRecord.objects.filter(cursor=ctx.ends[side].cursor, gone_at=None).order_by("pk")
-    last = 0
-    while chunk := list(there.filter(pk__gt=last).defer("field_times")[:CHUNK]):
-        last = chunk[-1].pk
+    ctx, side = measure.ctx, measure.side
+    for chunk in measure.stored():
         books = _books(ctx, side, [record.pk for record in chunk])
         for record in chunk:
             held = books.get(record.pk)
             yield Seen(
                 record,
-                _amount(translator, side, record),
+                measure.amount(record.values),
                 ctx.takes_part(side, record) and ctx.is_piloted([record]),
-                _amount(translator, side.other, held) if held else None,
+                measure.amount(held.values, side.other) if held else None,
             )
-        ctx.beat()
 
 
 def _books(ctx: Context, side: Side, ids: list[int]) -> dict[int, RemoteRecord]:
@@ -188,9 +225,3 @@ def _books(ctx: Context, side: Side, ids: list[int]) -> dict[int, RemoteRecord]:
     links = dict(active.filter(side=side, record__in=ids).order_by().values_list("link_id", "record_id"))
     recorded = active.filter(side=side.other, link__in=links, record__gone_at=None).select_related("record")
     return {links[member.link_id]: member.record for member in recorded.order_by()}
-
-
-def _amount(translator: Translator, side: Side, record: RemoteRecord) -> Decimal:
-    """The exact amount, in whatever currency; nothing where it can't be read, which is then a difference."""
-    value = translator.read_raw(side, paths.get(record.values, translator.pair.paths[side])).value
-    return value[0] if isinstance(value, tuple) else Decimal(0)

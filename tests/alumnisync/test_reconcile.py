@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from alumnisync.engine.reconcile import differences
+from alumnisync.engine.missed import MOST_NAMED
+from alumnisync.engine.reconcile import MOST_SAID, differences
 from alumnisync.models import SyncRun
 from alumnisync.naming import names_of
-from alumnisync.reconciled import reconciled
+from alumnisync.reconciled import Line, reconciled
 from connectors.records import Temporary, Total
 from mappings.models import SyncSide
 from tests.alumnisync.gifts import Office
@@ -77,18 +79,118 @@ def test_a_changed_amount_and_a_refund_are_named_although_the_counts_agree() -> 
     assert line("refunded")["recorded"] == {"count": 1, "sum": "7"}
 
 
-def test_what_the_system_counts_and_we_never_read_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_system_counts_and_does_not_list_is_said_to_have_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office()
     there, _ = office.person("Ada")
     office.give(there, "10.00")
     monkeypatch.setattr(office.vault, "totals", lambda *asked: {"settled": Total(2, Decimal("15.00"))})
     office.run_both()
-    assert "status settled: the system counts 2 with 15, and 1 with 10 was read." in last_run().progress
-    told = reconciled(last_run(), names_of(last_run().version))
-    assert told is not None
-    assert not told.is_fine
-    said = next(one for one in told.lines if one.what == "status: settled")
-    assert said.says == ["Vault counts 1 record more than was read; the amounts differ by 5.00."]
+    nameless = "Its own list shows 1 with 10 of this, so which others it counts can't be said."
+    assert f"status settled: the system counts 2 with 15, and 1 with 10 was read. {nameless}" in last_run().progress
+    said = told("status: settled")
+    assert said.says == ["Vault counts 1 record more than was read; the amounts differ by 5.00.", nameless]
+    assert said.which == []
+
+
+def told(what: str) -> Line:
+    """A line of the run's page."""
+    shown = reconciled(last_run(), names_of(last_run().version))
+    assert shown is not None
+    assert not shown.is_fine
+    return next(one for one in shown.lines if one.what == what)
+
+
+def causes(of: str) -> dict[str, list[str]]:
+    """Which transactions make the difference of a status."""
+    return {name: named["ids"] for name, named in line(of)["missed"].items() if named["count"]}
+
+
+def hide(office: Office, *ids: str) -> None:
+    """They were stored late under an early time: no poll for changes brings them."""
+    rows = office.vault.rows["transaction"]
+    rows.update({id: replace(rows[id], modified=0) for id in ids})
+
+
+def test_what_was_never_read_is_named() -> None:
+    office = Office()
+    there, _ = office.person("Ada")
+    office.give(there, "10.00")
+    office.run_both()
+    late = office.give(there, "7.00")
+    hide(office, late)
+    office.run()
+    assert (causes("settled"), line("settled")["unnamed"]) == ({"unread": [late]}, "")
+    assert f"and 1 with 10 was read. It has, and we never read: {late}." in "\n".join(last_run().progress)
+    (which,) = told("status: settled").which
+    assert (which.title, [one.id for one in which.ones], which.more) == ("In Vault, never read", [late], "")
+    assert "What was never read is read once it is saved anew in Vault." in told("status: settled").says
+
+
+def test_what_is_no_longer_there_or_there_otherwise_is_named() -> None:
+    office = Office()
+    there, _ = office.person("Ada")
+    lost, moved, altered = (office.give(there, value) for value in ("10.00", "7.00", "5.00"))
+    office.give(there, "1.00", status="pending", fund="ART")
+    office.run_both()
+    office.vault.lose("transaction", lost)
+    office.vault.alter("transaction", moved, {"status": "refunded"})
+    office.vault.alter("transaction", altered, {"value": "6.00"})
+    hide(office, moved, altered)
+    office.run()
+    assert causes("settled") == {"vanished": [lost], "otherwise": [moved, altered]}
+    assert causes("refunded") == {"otherwise": [moved]}
+    assert line("pending")["missed"] == {}
+    assert all(one["unnamed"] == "" for one in kept()["lines"])
+
+
+def test_the_list_is_read_anew_only_where_something_differs() -> None:
+    office = Office()
+    there, _ = office.person("Ada")
+    office.give(there)
+    office.run_both()
+    polls = [call for call in office.vault.calls if call[:2] == ("poll", "transaction")]
+    office.run()
+    assert [call for call in office.vault.calls if call[:2] == ("poll", "transaction")] == [*polls, polls[0]]
+
+
+def test_a_list_that_repeats_itself_names_nothing_twice() -> None:
+    office = Office()
+    there, _ = office.person("Ada")
+    office.run_both()
+    late = [office.give(there) for _ in range(MOST_NAMED + 2)]
+    hide(office, *late)
+    office.vault.repeat_pages = True
+    office.run()
+    named = line("settled")["missed"]["unread"]
+    assert (named["count"], sorted(named["ids"])) == (MOST_NAMED + 2, sorted(late)[:MOST_NAMED])
+    assert f" and {MOST_NAMED + 2 - MOST_SAID} more." in "\n".join(last_run().progress)
+
+
+def test_a_list_that_cannot_be_read_anew_stops_nothing() -> None:
+    office = Office()
+    there, _ = office.person("Ada")
+    office.run_both()
+    hide(office, office.give(there))
+    office.vault.fail(Temporary("Vault is busy."), "poll", every=2, times=None)
+    office.run()
+    assert line("settled")["missed"] == {}
+    assert line("settled")["unnamed"].endswith("could not be read once more. Vault is busy.")
+    assert last_run().state == "done"
+
+
+def test_it_takes_a_statement_a_page_to_read_the_list_anew() -> None:
+    office = Office()
+    there, _ = office.person("Ada")
+    office.run_both()
+    office.vault.page_size = 200
+    counts = []
+    for more in (1, 30):
+        hide(office, *(office.give(there) for _ in range(more)))
+        with CaptureQueriesContext(connection) as captured:
+            office.run()
+        counts.append(sum("connectors_remoterecord" in one["sql"] for one in captured))
+    assert line("settled")["missed"]["unread"]["count"] == 31
+    assert counts[0] == counts[1]
 
 
 def test_a_system_that_does_not_tell_its_totals_stops_nothing() -> None:

@@ -146,16 +146,17 @@ def test_a_gift_that_never_came_is_named_with_its_id(there: VaultOffice) -> None
     assert there.totals()["settled"]["apart"] == []
 
 
-def test_what_the_list_never_showed_is_counted_since_nobody_can_name_it(there: VaultOffice) -> None:
+def test_what_no_poll_showed_is_named_from_the_whole_list(there: VaultOffice) -> None:
     person = there.person()
     there.give(person)
     there.run_both()
     # Stored late under an earlier time: behind everything that the next poll asks for.
     there.vault.clock = lambda: datetime.now(UTC) - timedelta(days=30)
-    there.give(person, "7.00")
+    late = there.give(person, "7.00")
     there.run_both()
     settled = there.totals()["settled"]
     assert (settled["there"], settled["read"]) == ({"count": 2, "sum": "32.1"}, {"count": 1, "sum": "25.1"})
+    assert (settled["missed"]["unread"], settled["unnamed"]) == ({"ids": [late], "count": 1}, "")
 
 
 @pytest.mark.parametrize(("fault", "is_made"), [("lost", True), ("500_after", True), ("reset", False)])

@@ -104,6 +104,8 @@ def stage(folder: Path, *, people: int = 60) -> Iterator[Stage]:
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "HTTPS": "false",
         "BROKER_URL": "",
+        # Else another stage's connection of the same number, or a demo's, has its files in the same place.
+        "FILES_FOLDER": str(folder / "files"),
         "ALUMNISYNC_DEMO": "true",
         "SITE_URL": f"http://127.0.0.1:{port}",
     }
