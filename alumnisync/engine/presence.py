@@ -61,7 +61,9 @@ class Presence:
                 base = bases.get(translator.pair.key, Base())
                 raw = translator.read(self.side, self.held.of(unit).values).raw
                 if self.side in base.held and raw is not MISSING:
-                    moved[translator.pair.key] = replace(base, held={**base.held, self.side: raw}, apart=Apart.MEMBER_LEFT)
+                    moved[translator.pair.key] = replace(
+                        base, held={**base.held, self.side: raw}, apart=Apart.MEMBER_LEFT
+                    )
         return moved
 
     def stir(self) -> list[Member]:

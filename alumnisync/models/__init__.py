@@ -4,6 +4,7 @@ Written by the engine only.
 """
 
 from alumnisync.models.changes import ChangeRecord, FieldChange
+from alumnisync.models.drift import DriftReport
 from alumnisync.models.people import Link, MatchKey, Member
 from alumnisync.models.questions import Conflict, Match, Question, Review
 from alumnisync.models.runs import Alarm, CheckAnswer, Progress, SyncRun
@@ -13,6 +14,7 @@ __all__ = [
     "ChangeRecord",
     "CheckAnswer",
     "Conflict",
+    "DriftReport",
     "FieldChange",
     "Link",
     "Match",

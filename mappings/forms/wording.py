@@ -57,6 +57,7 @@ GONE_CHOICES: Choices = [
     ("flag", "mark it, and stop creating it anew"),
     ("review", "ask a person"),
 ]
+DRIFT_CHOICES: Choices = [("weekly", "compare all linked people every week"), ("off", "only when somebody asks")]
 UNMAPPED_CHOICES: Choices = [
     ("set_aside", "set aside, for a person"),
     ("pass", "send the option as it is"),
@@ -138,6 +139,7 @@ SETTINGS = {
     "time_zone": "Time zone",
     "alerts": "Who is told",
     "tolerance": "Tolerance",
+    "drift_report": "Differences",
     "floor": "People",
     "share": "Share",
     "pairs": "Options",

@@ -26,6 +26,7 @@ from mappings.rules import Side
 from mappings.translate import Translator, raw_equal, same
 from mappings.versions import rules_of
 from tests.alumnisync.differences import UNKNOWN, Difference, explain_differences
+from tests.alumnisync.reported import check_report
 from tests.alumnisync.watched import Watched, any_pairs, words
 from tests.factories import World
 
@@ -410,6 +411,7 @@ class Office(RuleBasedStateMachine):
             if each.why == UNKNOWN:
                 note(self.story(each))
         assert not [each for each in found if each.why == UNKNOWN]
+        check_report(self.world.sync, found)
 
     def story(self, difference: Difference) -> str:
         """Everything stored about a difference, for whoever looks for the bug."""

@@ -1,0 +1,31 @@
+"""The report of differences held against what the tests themselves found out, which share no reason with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from alumnisync.drift.comparing import Comparing
+from alumnisync.drift.reasons import Reason
+from mappings.models import Sync
+from mappings.rules import Side
+from tests.alumnisync.differences import Difference
+
+Place = tuple[str, str, str]
+"""The ids of both records, and the field pair."""
+
+
+def reasons(sync: Sync) -> dict[Place, Reason]:
+    """Each difference that the report finds, with its reason."""
+    return {
+        (one.records[Side.LEFT][0].remote_id, one.records[Side.RIGHT][0].remote_id, each.pair): each.reason
+        for one in Comparing(Sync.objects.get(pk=sync.pk)).everybody()
+        for each in one.differences
+    }
+
+
+def check_report(sync: Sync, found: Iterable[Difference]) -> None:
+    """It explains everything, and finds exactly what is there."""
+    told = reasons(sync)
+    assert not [place for place, reason in told.items() if reason is Reason.UNKNOWN], told
+    there = {(*each.person, each.pair): each.why for each in found}
+    assert there.keys() == told.keys(), (there, told)
