@@ -16,6 +16,7 @@ from alumnisync.changes import Line, changes_shown, lines_of, loaded
 from alumnisync.drift.comparing import Comparing, SeenPerson
 from alumnisync.drift.words import MEANINGS, OUTSIDE, sentence
 from alumnisync.history import Entry, history_of
+from alumnisync.inbox.wording import wordings
 from alumnisync.models import Link, SyncRun
 from alumnisync.naming import names_by_version, person
 from alumnisync.tables import Row, as_csv, as_xlsx, cell_text
@@ -59,7 +60,7 @@ def changes_of(run: SyncRun) -> Table:
 
 def history_table(link: Link) -> Table:
     """A row for everything that happened to somebody, the oldest first."""
-    rows = (_history_row(entry) for entry in history_of(link))
+    rows = (_history_row(entry) for entry in history_of(link, wordings([link.sync_id])[link.sync_id]).entries)
     return Table(f"{link.sync.name}-person-{link.pk}-history", "History", HISTORY, rows)
 
 

@@ -10,22 +10,22 @@ from typing import Any
 
 from django.db.models import Q
 
-from alumnisync.changes import KINDS, STATES, loaded, rule_said
+from alumnisync.changes import KINDS, STATES, rule_said
 from alumnisync.drift.reasons import Reason
 from alumnisync.drift.words import MEANINGS
 from alumnisync.engine.units import Base
+from alumnisync.inbox.wording import Wording
 from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Question, Review
 from alumnisync.naming import Names, names_by_version
 from alumnisync.wording import Said
-from connectors.models import FeedRow, RemoteRecord
+from connectors.models import FeedRow
 from connectors.records import MISSING
 from connectors.showing import as_text
-from mappings.models import MappingVersion
 from mappings.rules import Side
 
 REPLACED = (ChangeRecord.State.CLOSED, ChangeRecord.State.DROPPED)
 """A later run wrote these anew: what they came to is told there."""
-ASKED: Mapping[type[Question], str] = {Conflict: "both sides had changed it", Review: "a change was to be reviewed"}
+ASKED: Mapping[type[Conflict] | type[Review], str] = {Conflict: "both sides had changed it", Review: "a change was to be reviewed"}
 OUTCOMES: Mapping[str, Said] = {
     Question.State.OPEN: Said("waits for a decision", "warn"),
     Question.State.HELD: Said("on hold", "warn"),
@@ -64,29 +64,33 @@ class Entry:
     version: int | None = None
     change: int | None = None
 
+    @property
+    def is_write(self) -> bool:
+        """Whether one value took the place of another."""
+        return self.change is not None and self.before is not MISSING
 
-def history_of(link: Link) -> list[Entry]:
-    """Everything, the oldest first: about ten statements, however much it is."""
-    changes = list(loaded(link.changes.exclude(state__in=REPLACED)))
+
+@dataclass(frozen=True)
+class History:
+    """Everything, the oldest first. is_forgotten: values were removed, since they are not kept so long."""
+
+    entries: list[Entry]
+    is_forgotten: bool
+
+
+def history_of(link: Link, word: Wording) -> History:
+    """What happened to somebody: a few statements, however much it is. word: of the rules in force."""
+    rows = link.changes.exclude(state__in=REPLACED).select_related("run__version", "record", "source")
+    changes = list(rows.defer("run__progress", "run__counts", "run__holds").prefetch_related("fields"))
     questions = [one for model in ASKED for one in model.objects.filter(link=link).select_related("run__version")]
-    versions = {one.run.version_id: one.run.version for one in [*changes, *questions]}
-    newest = _newest(link)
-    names = names_by_version({**versions, **({newest.pk: newest} if newest else {})}.values())
+    others = {one.run.version_id: one.run.version for one in [*changes, *questions]}
+    others.pop(word.version.pk, None)
+    names = {word.version.pk: word.names, **(names_by_version(others.values()) if others else {})}
     told = _Told(link, names, _by_unit(questions))
     found = [entry for change in changes for entry in told.of_change(change)]
     found += [told.of_question(question) for question in questions]
-    if newest:
-        found += told.of_rows(list(_rows(link)), names[newest.pk])
-    return sorted(found, key=lambda entry: entry.at)
-
-
-def is_forgotten(link: Link) -> bool:
-    """Whether values of this person's history were removed, since they are not kept so long."""
-    return link.changes.exclude(run__forgotten_at=None).exists()
-
-
-def _newest(link: Link) -> MappingVersion | None:
-    return link.sync.active_version() or link.sync.versions.order_by("-number").first()
+    found += told.of_rows(list(_rows(link)), word.names)
+    return History(sorted(found, key=lambda entry: entry.at), any(change.run.forgotten_at for change in changes))
 
 
 def _by_unit(questions: Iterable[Question]) -> Mapping[str, list[Question]]:
@@ -99,10 +103,9 @@ def _by_unit(questions: Iterable[Question]) -> Mapping[str, list[Question]]:
 
 def _rows(link: Link) -> Iterable[FeedRow]:
     """What a feed brought of this person."""
-    records = [member.record for member in link.members.select_related("record")]
     wanted = Q(pk__in=())
-    for record in records:
-        wanted |= Q(cursor=record.cursor_id, remote_id=record.remote_id)
+    for member in link.members.all():
+        wanted |= Q(cursor=member.record.cursor_id, remote_id=member.record.remote_id)
     return FeedRow.objects.filter(wanted).order_by("pk")
 
 
@@ -137,16 +140,17 @@ class _Told:
             reason=change.reason,
             who=self._who(change, row),
             change=change.pk,
-            **_records(change),
-            **_by(change.run),
+            record_id=change.record.remote_id if change.record else "",
+            from_id=change.source.remote_id if change.source else "",
+            run=change.run_id,
+            version=change.run.version.number,
         )
 
     def _who(self, change: ChangeRecord, row: FieldChange) -> tuple[str, ...]:
         who = []
         if row.rule == "decided":
-            before = [
-                one for one in self.decided.get(row.unit, ()) if one.decided_at and one.decided_at <= _when(change)
-            ]
+            known = self.decided.get(row.unit, ())
+            before = [one for one in known if one.decided_at and one.decided_at <= _when(change)]
             who += [f"decided by {one.decided_by or 'somebody'}" for one in before[-1:]]
         return (*who, *_run_people(change))
 
@@ -171,10 +175,11 @@ class _Told:
                 why=meaning.sentence if meaning else "",
                 who=_run_people(change),
                 change=change.pk,
-                **_by(change.run),
+                run=change.run_id,
+                version=change.run.version.number,
             )
 
-    def of_question(self, question: Question) -> Entry:
+    def of_question(self, question: Conflict | Review) -> Entry:
         names = self.names[question.run.version_id]
         choice = CHOICES.get(question.choice, question.choice)
         if question.choice in {side.value for side in Side}:
@@ -189,7 +194,8 @@ class _Told:
             why=question.reason,
             reason=question.comment,
             who=(decided,) if question.choice else (),
-            **_by(question.run),
+            run=question.run_id,
+            version=question.run.version.number,
         )
 
     def of_rows(self, rows: Sequence[FeedRow], names: Names) -> Iterator[Entry]:
@@ -221,15 +227,6 @@ def _when(change: ChangeRecord) -> datetime:
     return change.finished_at or change.sent_at or change.run.started_at or change.run.created_at
 
 
-def _records(change: ChangeRecord) -> dict[str, str]:
-    record, source = change.record, change.source
-    return {"record_id": record.remote_id if record else "", "from_id": source.remote_id if source else ""}
-
-
-def _by(run: Any) -> dict[str, int]:
-    return {"run": run.pk, "version": run.version.number}
-
-
 def _run_people(change: ChangeRecord) -> tuple[str, ...]:
     run = change.run
     started = f"run started by {run.requested_by}" if run.requested_by else "run started by its schedule"
@@ -244,9 +241,3 @@ def _shown(question: Question, names: Names) -> str:
         parts += [f"{names.side(side)}: {', '.join(values)}"] if values else []
     parts += [f"chosen: {', '.join(map(as_text, question.value.values()))}"] if question.value else []
     return " · ".join(parts)
-
-
-def records_of(link: Link) -> list[RemoteRecord]:
-    """The records of a person, by side."""
-    members = link.members.select_related("record").order_by("side", "pk")
-    return [member.record for member in members]

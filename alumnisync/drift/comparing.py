@@ -46,9 +46,13 @@ class NotReady(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SeenField:
-    """A field pair of somebody: what each side holds, why that differs, and what is said of it where something is."""
+    """A field pair of somebody: what each side holds, why that differs, and what is said of it where something is.
+
+    unit: what it is decided in
+    """
 
     pair: str
+    unit: str
     held: Mapping[Side, Any] = field(repr=False)
     reason: Reason
     said: str = ""
@@ -69,19 +73,19 @@ class SeenPerson:
 
 
 class Comparing:
-    """The rules in force, made ready to compare people by. Raises NotReady."""
+    """The rules in force, made ready to compare people by. word: where it is at hand. Raises NotReady."""
 
-    def __init__(self, sync: Sync) -> None:
-        self.word = wordings([sync.pk]).get(sync.pk)
-        if self.word is None or self.word.version.state != MappingVersion.State.ACTIVE:
+    def __init__(self, sync: Sync, word: Wording | None = None) -> None:
+        word = word or wordings([sync.pk]).get(sync.pk)
+        if word is None or word.version.state != MappingVersion.State.ACTIVE:
             raise NotReady(NO_RULES.format(sync))
-        planner = planner_of(self.word)
+        planner = planner_of(word)
         if planner is None:
             raise NotReady(UNUSABLE.format(sync))
         run = SyncRun(sync=sync)
-        self.sync, self.planner = sync, planner
+        self.sync, self.word, self.planner = sync, word, planner
         self.ctx = Context(run, planner.rules, planner, {}, Lease(run), logger.info)
-        self.references = References(planner, _connections(self.word))
+        self.references = References(planner, _connections(word))
 
     def everybody(self) -> Iterator[SeenPerson]:
         """All linked people, in the order they were linked."""
@@ -204,7 +208,7 @@ class _Chunk:
         reason = reason_of(sight, outcome, stored, standing, self.comparing.former(pair))
         said = outcome.reason if reason is Reason.SKIPPED else stored.why
         held = {side: sight.now[side].raw for side in SIDES}
-        return SeenField(pair, held, reason, said if reason.is_difference else "")
+        return SeenField(pair, self.comparing.planner.unit_of(pair), held, reason, said if reason.is_difference else "")
 
     def _stored(self, link: Link, unit: str, outcome: Outcome | None) -> Stored:
         asked = self.questions.waiting.get(link.pk, {})

@@ -156,7 +156,7 @@ def _at_rest(sight: Sight, former: Iterable[Translator]) -> Reason:
 
 
 def _is_carried(sight: Sight, translator: Translator) -> bool:
-    """One side holds exactly what these rules write for what the other holds, such as a default or a clean-up's text."""
+    """One side holds exactly what these rules write for what the other holds, such as a clean-up's text."""
     held = sight.base.held
     return any(
         side in held

@@ -14,7 +14,7 @@ HAPPENED = (
     "The weekly comparison of the sync {sync} found {count} that no rule, no question and no person explains. "
     "A change may have been lost."
 )
-TO_DO = "Open the page “Differences” of the sync, look at the lines called “not explained”, and tell whoever looks after it."
+TO_DO = "Open the page “Differences” of the sync, look at what is “not explained”, and tell whoever looks after it."
 
 
 def tell(report: DriftReport) -> bool:

@@ -16,7 +16,7 @@ from django.db import connection, models
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
-from alumnisync.models import Alarm, CheckAnswer, SyncRun
+from alumnisync.models import Alarm, CheckAnswer, DriftReport, SyncRun
 from connectors.models import (
     AccessToken,
     FeedRow,
@@ -162,6 +162,7 @@ def _add_rest(world: World) -> None:
         connection=world.connections["right"], name="person", defaults={"described_at": now}
     )
     Alarm.objects.create(sync=world.sync)
+    DriftReport.objects.create(sync=world.sync, asked_at=now, asked_by="pat")
     CheckAnswer.objects.create(sync=world.sync, point="contact", text="Ada", said_by="pat", said_at=now)
     caller = world.connections["left"]
     ReceivedRecord.objects.create(connection=caller, number=1, received_at=now, changed_at=now)
