@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from hashlib import sha256
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alumnisync.models import Alarm, SyncRun
+from mappings.models import Sync
 
 logger = logging.getLogger(__name__)
 
@@ -81,17 +83,22 @@ def _digest(run: SyncRun, state: Alarm.State) -> str:
 
 def _mail(run: SyncRun, state: Alarm.State) -> bool:
     """Whether the mail went out."""
+    return send(run.sync, SUBJECTS[state].format(run.sync), _paragraphs(run, state), f"run {run.pk}")
+
+
+def send(sync: Sync, subject: str, paragraphs: Iterable[str], about: str) -> bool:
+    """Mail a sync's recipients; whether the mail went out. about: for the log."""
     message = EmailMessage(
-        f"AlumniSync: {SUBJECTS[state].format(run.sync)}",
-        "\n\n".join(_paragraphs(run, state)) + "\n",
-        to=[str(address) for address in run.sync.alerts],
+        f"AlumniSync: {subject}",
+        "\n\n".join(paragraphs) + "\n",
+        to=[str(address) for address in sync.alerts],
     )
     try:
         message.connection = get_connection(timeout=MAIL_SECONDS)
         message.send()
     except Exception as error:
         # Its text may hold the recipients' addresses.
-        logger.error("The mail about run %s could not be sent: %s.", run.pk, type(error).__name__)
+        logger.error("The mail about %s could not be sent: %s.", about, type(error).__name__)
         return False
     return True
 

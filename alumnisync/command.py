@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
 import sys
@@ -9,6 +10,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import IntEnum
 from typing import Any
 
@@ -18,6 +20,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import OperationalError, ProgrammingError
+
+from mappings.models import Sync
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +108,23 @@ class AnsweringCommand(BaseCommand):
     def _failed(self, failure: Failure) -> Answer:
         self.progress(failure.message)
         return Answer({"error": failure.message, **failure.details}, (), failure.code)
+
+
+def find_sync(name: str) -> Sync:
+    """The sync of this name. Raises Failure, with the nearest one there is."""
+    sync = Sync.objects.filter(name=name).first()
+    if sync is None:
+        near = get_close_matches(name, Sync.objects.values_list("name", flat=True), 1)
+        raise Failure(f"There is no sync called “{name}”" + (f"; did you mean “{near[0]}”?" if near else "."))
+    return sync
+
+
+def whoami() -> str:
+    """Who sits at the shell; a container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "the command line"
 
 
 def refuse_wrong_settings() -> None:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from alumnisync.first_steps import first_steps
-from alumnisync.models import SyncRun
+from alumnisync.models import DriftReport, SyncRun
 from alumnisync.navigation import INBOX, inbox_address
 from alumnisync.waiting import HELD, KINDS, waiting_by_sync
 from alumnisync.wording import SYNC_STATES, Said, number, run_said
@@ -140,13 +140,18 @@ def _title(run: SyncRun) -> str:
 
 def sync_lines(by_sync: Waiting) -> list[Line]:
     newest = SyncRun.objects.filter(sync=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    syncs = list(Sync.objects.annotate(newest_run=Subquery(newest)))
+    compared = DriftReport.objects.filter(sync=OuterRef("pk")).exclude(made_at=None).order_by("-made_at")
+    unknown = Subquery(compared.values("unknown")[:1])
+    syncs = list(Sync.objects.annotate(newest_run=Subquery(newest), not_explained=unknown))
     lines = {sync.pk: Line(sync, SYNC_STATES[Sync.State(sync.state)]) for sync in syncs}
     for run in SyncRun.objects.filter(pk__in=[sync.newest_run for sync in syncs if sync.newest_run]):
         lines[run.sync_id].run, lines[run.sync_id].run_state = run, run_said(run)
     _add_versions(lines)
     for sync, counts in by_sync.items():
         lines[sync].waits = [f"{title}: {number(counts[kind])}" for title, *_, kind in INBOX if counts[kind]]
+    for one in syncs:
+        if one.not_explained:
+            lines[one.pk].waits.append(f"Differences not explained: {number(one.not_explained)}")
     return list(lines.values())
 
 

@@ -1,68 +1,76 @@
-"""The changes of a run as a file for spreadsheets, a row for each field; made chunk by chunk."""
+"""What is downloaded to be kept or worked through: the changes of a run, somebody's history, all differences.
+
+Each is a name for the file, its columns, and its rows, made chunk by chunk.
+"""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
-from tempfile import TemporaryFile
-from typing import IO, Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO
 
 from django.utils import timezone
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from alumnisync.changes import Line, changes_shown, lines_of, loaded
-from alumnisync.models import SyncRun
-from alumnisync.naming import names_by_version
-from connectors.cells import escape
-from connectors.showing import as_text, is_blank
+from alumnisync.drift.comparing import Comparing, SeenPerson
+from alumnisync.drift.words import MEANINGS, OUTSIDE, sentence
+from alumnisync.history import Entry, history_of
+from alumnisync.inbox.wording import wordings
+from alumnisync.models import Link, SyncRun
+from alumnisync.naming import names_by_version, person
+from alumnisync.tables import Row, as_csv, as_xlsx, cell_text
+from mappings.models import Sync
+from mappings.rules import Side
 
 COLUMNS = (
     "run", "when", "system", "record id", "person", "kind", "field", "before", "after", "state", "reason",
 )  # fmt: skip
+HISTORY = (
+    *("when", "field", "what", "system", "record id", "from system", "from record id", "before", "after", "why"),
+    *("state", "reason", "who", "run", "version"),
+)
 CHUNK = 500
-BOM = "\ufeff"
-"""Without it Excel takes UTF-8 for the letters of its own region."""
-LONGEST_CELL = 32_767
-ROWS_A_SHEET = 1_000_000
-"""Excel's own limits (https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3), rows rounded down."""
-REPLACED = "\ufffd"
-
-Row = tuple[str, ...]
 
 
-class _Echo:
-    """What is written to it comes back, so that a csv writer makes text instead of a file."""
+@dataclass(frozen=True)
+class Table:
+    """A file to be. title: of its sheets."""
 
-    def write(self, text: str) -> str:
-        return text
+    name: str
+    title: str
+    columns: Row
+    rows: Iterable[Row]
 
 
 def csv_of(run: SyncRun) -> Iterator[bytes]:
-    """The file, piece by piece. Every cell is escaped (`connectors.cells`): none is taken for a formula."""
-    writer = csv.writer(_Echo())
-    yield BOM.encode()
-    for row in chain([COLUMNS], rows_of(run)):
-        yield _written(writer, row)
+    """The changes of a run, piece by piece."""
+    return as_csv(COLUMNS, rows_of(run))
 
 
 def xlsx_of(run: SyncRun) -> IO[bytes]:
-    """The workbook, as an open file at its beginning. Every cell is text by its type, so nothing is escaped."""
-    book = Workbook(write_only=True)
-    rows = rows_of(run)
-    number = 1
-    while True:
-        sheet = book.create_sheet("Changes" if number == 1 else f"Changes {number}")
-        written = _fill(sheet, islice(rows, ROWS_A_SHEET))
-        if written < ROWS_A_SHEET:
-            break
-        number += 1
-    file = TemporaryFile()  # noqa: SIM115 - whoever sends it closes it
-    book.save(file)
-    file.seek(0)
-    return file
+    """The changes of a run, as an open file at its beginning."""
+    return as_xlsx("Changes", COLUMNS, rows_of(run))
+
+
+def changes_of(run: SyncRun) -> Table:
+    """A row for each field of each change of a run."""
+    return Table(f"{run.sync.name}-run-{run.pk}", "Changes", COLUMNS, rows_of(run))
+
+
+def history_table(link: Link) -> Table:
+    """A row for everything that happened to somebody, the oldest first."""
+    rows = (_history_row(entry) for entry in history_of(link, wordings([link.sync_id])[link.sync_id]).entries)
+    return Table(f"{link.sync.name}-person-{link.pk}-history", "History", HISTORY, rows)
+
+
+def differences_of(sync: Sync) -> Table:
+    """A row for each difference as it is now. Raises NotReady."""
+    comparing = Comparing(sync)
+    systems = [comparing.word.side(side) for side in Side]
+    ids = tuple(f"{system} id" for system in systems)
+    columns = ("person", *ids, "field", *systems, "why", "what it means")
+    return Table(f"{sync.name}-differences", "Differences", columns, _difference_rows(comparing))
 
 
 def rows_of(run: SyncRun) -> Iterator[Row]:
@@ -81,45 +89,38 @@ def rows_of(run: SyncRun) -> Iterator[Row]:
 def _rows(line: Line) -> Iterator[Row]:
     change = line.change
     at = change.finished_at or change.sent_at or change.run.started_at
-    when = f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}" if at else ""
-    head = (str(change.run_id), when, line.system, line.record_id, line.person, line.kind)
+    head = (str(change.run_id), _at(at), line.system, line.record_id, line.person, line.kind)
     tail = (line.state.words, change.reason)
     for field in line.fields:
-        yield (*head, field.label, _text(field.before), _text(field.after), *tail)
+        yield (*head, field.label, cell_text(field.before), cell_text(field.after), *tail)
     if not line.fields:
         yield (*head, "", "", "", *tail)
 
 
-def _text(value: Any) -> str:
-    return "" if is_blank(value) else as_text(value)
+def _history_row(entry: Entry) -> Row:
+    return (
+        *(_at(entry.at), entry.label, entry.what, entry.where, entry.record_id, entry.from_where, entry.from_id),
+        *(cell_text(entry.before), cell_text(entry.after), entry.why, entry.state.words, entry.reason),
+        *("; ".join(entry.who), str(entry.run or ""), str(entry.version or "")),
+    )
 
 
-def _written(writer: Any, row: Row) -> bytes:
-    text: str = writer.writerow([escape(cell) for cell in row])
-    return text.encode()
+def _difference_rows(comparing: Comparing) -> Iterator[Row]:
+    for one in comparing.everybody():
+        ids = tuple(_ids(one, side) for side in Side)
+        name = person(record for side in Side for record in one.records.get(side, ()))
+        if one.outside is not None:
+            meaning = OUTSIDE[one.outside]
+            yield (name, *ids, "", "", "", meaning.short, meaning.sentence)
+        for each in one.differences:
+            values = tuple(cell_text(each.held[side]) for side in Side)
+            field = comparing.word.names.pair(each.pair)
+            yield (name, *ids, field, *values, MEANINGS[each.reason].short, sentence(each))
 
 
-def _fill(sheet: Any, rows: Iterable[Row]) -> int:
-    """Writes the heading and these rows; how many rows they were."""
-    sheet.append([_cell(sheet, text) for text in COLUMNS])
-    written = 0
-    for row in rows:
-        sheet.append([_cell(sheet, text) for text in row])
-        written += 1
-    return written
+def _ids(one: SeenPerson, side: Side) -> str:
+    return ", ".join(record.remote_id for record in one.records.get(side, ()))
 
 
-def _cell(sheet: Any, text: str) -> Any:
-    cell = WriteOnlyCell(sheet, value=fitting(text))
-    # Set last: the value's own setter makes a formula of what begins with “=”, an error of “#N/A”.
-    cell.data_type = "s"
-    return cell
-
-
-def fitting(text: str) -> str:
-    """A text as a workbook can hold it: what was left out is said, never silently."""
-    clean = str(ILLEGAL_CHARACTERS_RE.sub(REPLACED, text))
-    if len(clean) <= LONGEST_CELL:
-        return clean
-    note = f"… (cut here: {len(clean):,} characters)"
-    return clean[: LONGEST_CELL - len(note)] + note
+def _at(at: datetime | None) -> str:
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}" if at else ""

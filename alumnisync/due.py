@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -10,9 +11,11 @@ from django.db.models import Q
 from django.utils import timezone
 from django_q.models import Schedule, Task
 
+from alumnisync import drift
 from alumnisync.engine.admission import Refused
 from alumnisync.engine.faults import reference_of
 from alumnisync.engine.lease import is_dead
+from alumnisync.forgetting import forget
 from alumnisync.models import SyncRun
 from alumnisync.schedule import next_due
 from alumnisync.starting import hand_over, start
@@ -33,7 +36,17 @@ def tick(now: datetime | None = None) -> None:
     now = now or timezone.now()
     start_due(now)
     take_up_lost(now)
+    for work in (drift.ask_weekly, drift.take_up_lost, forget):
+        _try(work, now)
     Task.objects.filter(stopped__lt=now - RESULTS_KEPT).delete()
+
+
+def _try(work: Callable[[datetime], object], now: datetime) -> None:
+    """What may wait for the next minute must not keep the rest from its time."""
+    try:
+        work(now)
+    except Exception as error:
+        reference_of(error, "in the tick")
 
 
 def keep_ticking() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -277,7 +278,7 @@ def _refuse_creates(changes: list[ChangeRecord], why: str) -> None:
 def _remember_refused(link: Link, sender: Side, values: Mapping[str, Any]) -> None:
     for pair, raw in values.items():
         base = Base.load(link.bases.get(pair, {}))
-        base = Base(base.held, {**base.refused, sender: raw}, base.kept_blank)
+        base = replace(base, refused={**base.refused, sender: raw})
         link.bases = {**link.bases, pair: base.dump()}
 
 

@@ -175,6 +175,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000
 
 # Fernet keys: the first encrypts, all decrypt.
 ALUMNISYNC_ENCRYPTION_KEYS = env.list("ALUMNISYNC_ENCRYPTION_KEYS", default=[])
+# How long the values of history are kept, in days; 0 is for ever. Five years outlast an audit and a class reunion.
+HISTORY_DAYS = env.int("HISTORY_DAYS", default=1826)
 # Whether connections may point to loopback and private addresses.
 ALLOW_PRIVATE_ADDRESSES = env.bool("ALLOW_PRIVATE_ADDRESSES", default=False)
 # Whether the `memory` system, which exists for tests, may be used.

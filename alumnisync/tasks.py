@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from alumnisync import due
+from alumnisync import drift, due
 from alumnisync.engine import queued
 
 
 def work(run_id: int) -> None:
     """Carry out a queued run."""
     queued.work(run_id)
+
+
+def compare(report_id: int) -> None:
+    """Make a comparison that was asked for."""
+    drift.compare(report_id)
 
 
 def tick() -> None:

@@ -35,10 +35,20 @@ class Sync(models.Model):
         LIVE = "live"
         PAUSED = "paused"
 
+    class DriftReports(models.TextChoices):
+        WEEKLY = "weekly"
+        OFF = "off"
+
     name = models.SlugField(max_length=100, unique=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     schedule = models.CharField(max_length=100, blank=True, help_text="When it runs by itself, as cron; empty: never.")
     time_zone = models.CharField(max_length=60, default="UTC")
+    drift_report = models.CharField(
+        max_length=10,
+        choices=DriftReports.choices,
+        default=DriftReports.WEEKLY,
+        help_text="How often all linked people are compared by themselves.",
+    )
     alerts = models.JSONField(default=list, blank=True, help_text="Who gets mail when something needs a person.")
     tolerance = models.PositiveIntegerField(default=0, help_text="How many set-aside records are nothing unusual.")
     guards = models.JSONField(default=dict, blank=True, help_text="Safety limits that differ from the defaults.")

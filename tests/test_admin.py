@@ -22,6 +22,7 @@ from alumnisync.models import (
     ChangeRecord,
     CheckAnswer,
     Conflict,
+    DriftReport,
     FieldChange,
     Link,
     Match,
@@ -109,6 +110,7 @@ def make_engine_rows(run: SyncRun, record: RemoteRecord) -> None:
     link = Link.objects.create(sync=sync)
     Alarm.objects.create(sync=sync, run=run)
     CheckAnswer.objects.create(sync=sync, point="contact", text="Ada", said_by="pat", said_at=timezone.now())
+    DriftReport.objects.create(sync=sync, asked_at=timezone.now())
     Progress.objects.create(sync=sync, side="left")
     Member.objects.create(link=link, sync=sync, side="left", record=record)
     MatchKey.objects.create(sync=sync, side="left", rule="email", digest=b"x" * 16, record=record)

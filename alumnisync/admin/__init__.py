@@ -4,7 +4,7 @@ from django.contrib import admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from alumnisync import models
-from alumnisync.admin import absences, changes, matches, people, questions, runs, syncs, versions  # noqa: F401 - registers
+from alumnisync.admin import absences, changes, links, matches, people, questions, runs, syncs, versions  # noqa: F401 - registers
 from connectors.admin.pages import ReadOnlyAdmin
 
 # The queue's own pages run any function by its name: not for people. OrmQ's is there with one broker only.
@@ -19,12 +19,11 @@ class ProgressAdmin(ReadOnlyAdmin):
     list_select_related = ("sync",)
 
 
-@admin.register(models.Link)
-class LinkAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "state", "rule", "created_at")
-    list_filter = ("state",)
+@admin.register(models.DriftReport)
+class DriftReportAdmin(ReadOnlyAdmin):
+    list_display = ("sync", "made_at", "asked_by", "unknown")
+    list_filter = ("sync",)
     list_select_related = ("sync",)
-    search_fields = ("members__record__remote_id__exact",)
 
 
 @admin.register(models.Member)

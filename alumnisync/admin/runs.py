@@ -18,6 +18,7 @@ from alumnisync.admin.changes import changes_shown_by, kind_filters, linked
 from alumnisync.admin.downloads import download
 from alumnisync.admin.lists import Filter, ListAdmin, filter_of, query, turning, who
 from alumnisync.changes import Wanted, page_of
+from alumnisync.downloads import changes_of
 from alumnisync.models import SyncRun
 from alumnisync.naming import names_by_version
 from alumnisync.reconciled import reconciled
@@ -144,7 +145,7 @@ class SyncRunAdmin(ListAdmin):
         return TemplateResponse(request, "alumnisync/runs/progress.html", {"run": run, **_live(run)})
 
     def download(self, request: HttpRequest, pk: int, form: str) -> HttpResponseBase:
-        return download(self.found(request, pk), form)
+        return download(changes_of(self.found(request, pk)), form)
 
     @shows_form
     def approve(self, request: HttpRequest, pk: int) -> HttpResponseBase:

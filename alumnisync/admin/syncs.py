@@ -12,6 +12,7 @@ from django_countries import countries
 
 from alumnisync import starting
 from alumnisync.admin.check_list import CheckListScreens
+from alumnisync.admin.differences import DifferencesScreens
 from alumnisync.admin.lists import ListAdmin, who
 from alumnisync.admin.spreadsheets import SpreadsheetScreens
 from alumnisync.admin.trying import SEES_PEOPLE, TryingScreens
@@ -45,7 +46,7 @@ State = MappingVersion.State
 
 
 @admin.register(Sync)
-class SyncAdmin(TryingScreens, SpreadsheetScreens, CheckListScreens, ListAdmin):
+class SyncAdmin(TryingScreens, SpreadsheetScreens, CheckListScreens, DifferencesScreens, ListAdmin):
     """Two kinds of record kept in step, and the rules."""
 
     def screens(self) -> Iterable[URLPattern]:
@@ -60,6 +61,7 @@ class SyncAdmin(TryingScreens, SpreadsheetScreens, CheckListScreens, ListAdmin):
             *self.spreadsheet_screens(),
             *self.trying_screens(),
             *self.check_list_screens(),
+            *self.differences_screens(),
         )
 
     def list_page(self, request: HttpRequest) -> HttpResponseBase:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from alumnisync.engine.units import SIDES, Base, Decision, FieldWrite, Outcome, Sight, Unit, Verdict
+from alumnisync.engine.units import SIDES, Apart, Base, Decision, FieldWrite, Outcome, Sight, Unit, Verdict
 from connectors.records import MISSING
 from mappings.rules import ConflictRule, FirstMeeting, OnBlank, OnInvalid, Side, Word
 from mappings.translate import Carried, Reading, raw_equal, same
@@ -48,31 +48,31 @@ def _judge(unit: Unit) -> Outcome:
 
 
 def _rest(unit: Unit) -> Outcome:
-    return Outcome(Verdict.NOTHING, drift="" if unit.agrees() else "left as they were")
+    return Outcome(Verdict.NOTHING, drift="" if unit.agrees() else Apart.AT_REST)
 
 
 def _meet(unit: Unit) -> Outcome:
     if not unit.is_known():
-        return Outcome(Verdict.NOTHING, drift="" if unit.agrees() else "not known on both sides")
+        return Outcome(Verdict.NOTHING, drift="" if unit.agrees() else Apart.NOT_KNOWN)
     if unit.agrees():
         return Outcome(Verdict.SETTLE, "equal at first meeting", settles=unit.settled())
     if not all(unit.is_readable(side) for side in SIDES):
-        return _leave(unit, "could not be read at first meeting")
+        return _leave(unit, Apart.UNREADABLE)
     for side in SIDES:
         if unit.is_blank(side.other):
             return _fill(unit, side)
     return _FIRST[unit.rules.first_meeting](unit)
 
 
-def _leave(unit: Unit, why: str) -> Outcome:
-    return Outcome(Verdict.SETTLE, "first meeting", settles=unit.settled(), drift=why)
+def _leave(unit: Unit, why: Apart) -> Outcome:
+    return Outcome(Verdict.SETTLE, "first meeting", settles=unit.settled(why), drift=why)
 
 
 def _fill(unit: Unit, sender: Side) -> Outcome:
     if unit.is_refused(sender):
-        return _leave(unit, "refused by a person")
+        return _leave(unit, Apart.REFUSED)
     if not unit.takes(sender.other):
-        return _leave(unit, "only on one side; this direction is off")
+        return _leave(unit, Apart.ONE_SIDE)
     reviewed = unit.rules.words[sender.other] is Word.REVIEW and not unit.approved_with_preview
     return _write(unit, sender, "filled a blank", reviewed=reviewed)
 
@@ -80,9 +80,9 @@ def _fill(unit: Unit, sender: Side) -> Outcome:
 def _first_winner(sender: Side) -> Callable[[Unit], Outcome]:
     def send(unit: Unit) -> Outcome:
         if unit.is_refused(sender):
-            return _leave(unit, "refused by a person")
+            return _leave(unit, Apart.REFUSED)
         if not unit.takes(sender.other):
-            return _leave(unit, "differed at first meeting")
+            return _leave(unit, Apart.FIRST_MEETING)
         reviewed = unit.rules.words[sender.other] is Word.REVIEW
         return _write(unit, sender, f"{sender} wins at first meeting", reviewed=reviewed)
 
@@ -90,7 +90,7 @@ def _first_winner(sender: Side) -> Callable[[Unit], Outcome]:
 
 
 _FIRST: Mapping[FirstMeeting, Callable[[Unit], Outcome]] = {
-    FirstMeeting.LEAVE: lambda unit: _leave(unit, "differed at first meeting"),
+    FirstMeeting.LEAVE: lambda unit: _leave(unit, Apart.FIRST_MEETING),
     FirstMeeting.ASK: lambda unit: Outcome(Verdict.CONFLICT, "differed at first meeting"),
     FirstMeeting.LEFT: _first_winner(Side.LEFT),
     FirstMeeting.RIGHT: _first_winner(Side.RIGHT),
@@ -100,7 +100,7 @@ _FIRST: Mapping[FirstMeeting, Callable[[Unit], Outcome]] = {
 def _clash(unit: Unit) -> Outcome:
     """Both sides changed, differently."""
     if not any(unit.rules.words[side] is not Word.OFF for side in SIDES):
-        return Outcome(Verdict.NOTHING, drift="both directions are off")
+        return Outcome(Verdict.NOTHING, drift=Apart.OFF)
     winner = _winner(unit)
     if winner is None or not unit.takes(winner.other) or not _can_win(unit, winner):
         return Outcome(Verdict.CONFLICT, "both changed")
@@ -142,7 +142,7 @@ def _send(unit: Unit, sender: Side, rule: str) -> Outcome:
     """The sender's change, on its way as the direction's word says."""
     to = sender.other
     if not unit.takes(to):
-        return Outcome(Verdict.NOTHING, drift="changed on one side; this direction is off or only fills blanks")
+        return Outcome(Verdict.NOTHING, drift=Apart.OFF)
     if unit.is_blank(sender) and unit.rules.on_blank is OnBlank.KEEP:
         return _keep_blank(unit, sender)
     asked = unit.is_blank(sender) and unit.rules.on_blank is OnBlank.ASK
@@ -161,7 +161,7 @@ def _keep_blank(unit: Unit, sender: Side) -> Outcome:
         "removed on one side, kept on the other",
         settles=settles,
         blanked=sender,
-        drift="removed on one side, kept on the other",
+        drift=Apart.KEPT_BLANK,
     )
 
 
@@ -177,7 +177,7 @@ def _write(unit: Unit, sender: Side, rule: str, *, reviewed: bool) -> Outcome:
     blanked = sender if unit.is_blank(sender) else None
     writes, problem = _writes(unit, sender, rule)
     if problem and unit.rules.on_invalid is OnInvalid.SKIP_FIELD:
-        return Outcome(Verdict.NOTHING, rule, drift=problem)
+        return Outcome(Verdict.NOTHING, rule, reason=problem, drift=Apart.SKIPPED)
     verdict = Verdict.SET_ASIDE if problem else Verdict.REVIEW if reviewed else Verdict.SEND
     settles = _agreed(unit) if verdict is Verdict.SEND else {}
     return Outcome(verdict, rule, reason=problem, writes={to: writes}, settles=settles, blanked=blanked)
@@ -231,8 +231,8 @@ def _follow(unit: Unit, decision: Decision) -> Outcome | None:
         if unit.rules.words[side] is not Word.OFF:
             lacking.append(side)
     if decision.choice == "leave" or not lacking:
-        drift = "" if unit.agrees() else "left by a person"
-        return Outcome(Verdict.SETTLE, f"decided: {decision.choice}", settles=unit.settled(), drift=drift)
+        drift = "" if unit.agrees() else Apart.LEFT
+        return Outcome(Verdict.SETTLE, f"decided: {decision.choice}", settles=unit.settled(drift), drift=drift)
     return _send_decided(unit, wanted, lacking)
 
 
@@ -292,7 +292,7 @@ def _judge_consent(unit: Unit) -> Outcome:
     if len(changed) == 2 and not restricting:
         return Outcome(Verdict.CONFLICT, "both changed")
     if unit.rules.words[sender.other] is Word.OFF:
-        return Outcome(Verdict.NOTHING, drift="changed on one side; this direction is off")
+        return Outcome(Verdict.NOTHING, drift=Apart.OFF)
     outcome = _write(unit, sender, "restricted" if restricting else "restriction lifted", reviewed=not restricting)
     return replace(outcome, urgent=bool(restricting))
 

@@ -16,12 +16,13 @@ STOPPED_ANSWERING = (
 )
 
 
-def persist(store: Callable[[], None]) -> None:
+def persist(store: Callable[[], object]) -> None:
     """Store something, on a new connection where the old one broke; raises what the database said last of all."""
     for wait in WAITS:
         time.sleep(wait)
         try:
-            return store()
+            store()
+            return
         except GONE as error:
             last = error
             # A broken connection stays broken until it is closed; what was under way on it was rolled back.

@@ -8,15 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from alumnisync.engine.merge import merge
-from alumnisync.engine.units import SIDES, Base, Decision, FieldWrite, Outcome, Sight, Unit, Verdict
+from alumnisync.engine.units import SIDES, Apart, Base, Decision, FieldWrite, Outcome, Sight, Unit, Verdict
 from connectors.records import MISSING, Values
 from mappings import paths
 from mappings.kinds import Linked
 from mappings.rules import OnInvalid, PairRules, Rules, Side, Word
 from mappings.translate import Carried, Reading, Translator
 
-FROZEN = "waits until the report of a death is decided"
-RECORDED = "changed after it was recorded; it is corrected by hand"
+FROZEN = Apart.DEATH
 RECORDED_UNIT = "recorded"
 """The unit of a Review of what changed after it was written to a side that is written once."""
 CONSTANT, KEY, STAMP = "set on create", "id of the other side", "id of the other side"
@@ -76,8 +75,8 @@ class Planner:
 
     def plan(self, person: Person) -> dict[str, Outcome]:
         """Unit key → what becomes of it."""
-        outcomes = {key: merge(self._unit(key, person)) for key in self.units}
-        outcomes |= {key: Outcome(Verdict.NOTHING, drift=RECORDED) for key in self.corrections(person)}
+        outcomes = {key: merge(self.unit(key, person)) for key in self.units}
+        outcomes |= {key: Outcome(Verdict.NOTHING, drift=Apart.RECORDED) for key in self.corrections(person)}
         if any(outcome.freezes for outcome in outcomes.values()):
             return {key: _freeze(outcome) for key, outcome in outcomes.items()}
         return outcomes
@@ -86,11 +85,11 @@ class Planner:
         """The units that changed after they were written to a side that is written once, and differ from it."""
         if not self._books:
             return []
-        return [key for key in self.units if any(map(self._is_correction, self._unit(key, person).sights))]
+        return [key for key in self.units if any(map(self._is_correction, self.unit(key, person).sights))]
 
     def settled(self, person: Person, units: Iterable[str]) -> dict[str, Base]:
-        """Bases that are what each side holds now."""
-        return {pair: base for key in units for pair, base in self._unit(key, person).settled().items()}
+        """Bases that are what each side holds now, where a person corrected by hand what differs."""
+        return {pair: base for key in units for pair, base in self.unit(key, person).settled(Apart.CORRECTED).items()}
 
     def _is_correction(self, sight: Sight) -> bool:
         return any(
@@ -98,7 +97,8 @@ class Planner:
             for side in self._books
         )
 
-    def _unit(self, key: str, person: Person) -> Unit:
+    def unit(self, key: str, person: Person) -> Unit:
+        """What there is to decide about a unit."""
         held = {side: person.held[side].of(key) for side in SIDES}
         sights = tuple(
             Sight(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from alumnisync.engine.context import Context
 from alumnisync.engine.members import Spoken, Units, Voice, age, spoken
 from alumnisync.engine.plan import Held
-from alumnisync.engine.units import Base
+from alumnisync.engine.units import Apart, Base
 from alumnisync.models import Member
 from connectors.models import RemoteRecord
 from connectors.records import MISSING
@@ -61,7 +61,9 @@ class Presence:
                 base = bases.get(translator.pair.key, Base())
                 raw = translator.read(self.side, self.held.of(unit).values).raw
                 if self.side in base.held and raw is not MISSING:
-                    moved[translator.pair.key] = replace(base, held={**base.held, self.side: raw})
+                    moved[translator.pair.key] = replace(
+                        base, held={**base.held, self.side: raw}, apart=Apart.MEMBER_LEFT
+                    )
         return moved
 
     def stir(self) -> list[Member]:

@@ -20,13 +20,14 @@ from alumnisync.engine.landing import fingerprint_of, prune, renumber
 from alumnisync.engine.orders import Delivery, Fate
 from alumnisync.engine.plan import RECORDED_UNIT, STAMP, lay_over
 from alumnisync.engine.questions import close_decided
-from alumnisync.engine.units import Base
+from alumnisync.engine.units import Apart, Base
 from alumnisync.models import ChangeRecord, FieldChange, Link, Member
 from connectors import bulk
 from connectors.models import Cursor, RemoteRecord
 from connectors.records import MISSING, Values
 from mappings import paths
 from mappings.rules import Side
+from mappings.translate import raw_equal
 
 State = ChangeRecord.State
 REFUSED_AGAIN = (timedelta(0), timedelta(days=1), timedelta(days=2), timedelta(days=4), timedelta(days=8))
@@ -187,7 +188,7 @@ class _Batch:
         if link is None:
             return
         target = Side(change.side)
-        moved = {row.pair: Base({target: held[row.path], target.other: row.source}).dump() for row in rows if row.pair}
+        moved = {row.pair: _agreed(target, row, held[row.path]).dump() for row in rows if row.pair}
         link.bases = {**link.bases, **moved}
         self.decided += [(link.pk, row.unit) for row in rows if row.rule == "decided" and row.pair]
 
@@ -291,6 +292,12 @@ def _laid_over(stored: Values, held: Mapping[str, Any]) -> Values:
     except paths.PathError:
         # What was read just before the write had another shape than what is stored: the next poll brings it.
         return stored
+
+
+def _agreed(target: Side, row: FieldChange, held: Any) -> Base:
+    """What both sides agree on by now; a system may store what it was sent in its own way."""
+    apart = "" if raw_equal(held, row.after) else Apart.STORED
+    return Base({target: held, target.other: row.source}, apart=apart)
 
 
 def _held(delivery: Delivery, row: FieldChange) -> Any:

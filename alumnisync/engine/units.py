@@ -25,17 +25,40 @@ class Verdict(StrEnum):
     SET_ASIDE = "set_aside"
 
 
+class Apart(StrEnum):
+    """Why the sides of a field pair may say different things. The words are stored, so none is ever renamed."""
+
+    FIRST_MEETING = "first_meeting"
+    UNREADABLE = "unreadable"
+    ONE_SIDE = "one_side"
+    REFUSED = "refused"
+    LEFT = "left"
+    KEPT_BLANK = "kept_blank"
+    STORED = "stored"
+    MEMBER_LEFT = "member_left"
+    CORRECTED = "corrected"
+    UNDONE = "undone"
+    AT_REST = "at_rest"
+    OFF = "off"
+    NOT_KNOWN = "not_known"
+    SKIPPED = "skipped"
+    RECORDED = "recorded"
+    DEATH = "death"
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """What the sides of one pair held when they last agreed, raw; a side that is absent is unknown.
 
     refused     side → the value there that a person refused to send on; it counts as unchanged while it stands
     kept_blank  the side whose removal was kept to itself: nothing goes back there without a person
+    apart       why they were settled though they differ; no part of what is compared
     """
 
     held: Mapping[Side, Any] = field(default_factory=dict)
     refused: Mapping[Side, Any] = field(default_factory=dict)
     kept_blank: Side | None = None
+    apart: str = field(default="", compare=False)
 
     @classmethod
     def load(cls, entry: Mapping[str, Any]) -> Base:
@@ -45,6 +68,7 @@ class Base:
             {side: entry[side] for side in SIDES if side in entry},
             {Side(side): raw for side, raw in entry.get("refused", {}).items()},
             Side(blank) if blank else None,
+            entry.get("apart", ""),
         )
 
     def dump(self) -> dict[str, Any]:
@@ -54,6 +78,8 @@ class Base:
             entry["refused"] = {side.value: raw for side, raw in self.refused.items()}
         if self.kept_blank:
             entry["kept_blank"] = self.kept_blank.value
+        if self.apart:
+            entry["apart"] = str(self.apart)
         return entry
 
 
@@ -126,6 +152,10 @@ class Sight:
         # Unknown is unchanged: a side that says nothing lacks what changed on the other, and nothing else.
         return self.has_changed(to.other) if receiver.is_missing else not same(sender, receiver)
 
+    def differs(self) -> bool:
+        """One of the sides lacks what the other says."""
+        return any(self.lacks(side) for side in SIDES)
+
 
 @dataclass(frozen=True, slots=True)
 class FieldWrite:
@@ -151,7 +181,7 @@ class Outcome:
     blanked  the side that lost its value
     urgent   no safety limit may hold it (a restriction)
     freezes  nothing else of this person may be written meanwhile
-    drift    why the sides may stay different, in words; "" where they don't
+    drift    why the sides may stay different (an Apart); "" where they don't
     """
 
     verdict: Verdict
@@ -209,17 +239,17 @@ class Unit:
         return all(not sight.now[side].problem for sight in self.sights)
 
     def agrees(self) -> bool:
-        return not any(sight.lacks(side) for sight in self.sights for side in SIDES)
+        return not any(sight.differs() for sight in self.sights)
 
     def takes(self, to: Side) -> bool:
         """Whether a change may go there at all, as things stand."""
         word = self.rules.words[to]
         return word is not Word.OFF and (word is not Word.FILL or self.is_blank(to))
 
-    def settled(self) -> dict[str, Base]:
-        """Bases that are what each side holds now."""
+    def settled(self, apart: str = "") -> dict[str, Base]:
+        """Bases that are what each side holds now. apart: why, for those that differ."""
         return {
-            sight.pair.key: Base({side: sight.now[side].raw for side in SIDES})
+            sight.pair.key: Base({side: sight.now[side].raw for side in SIDES}, apart=apart if sight.differs() else "")
             for sight in self.sights
             if sight.is_known()
         }

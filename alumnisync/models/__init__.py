@@ -5,6 +5,7 @@ Written by the engine only.
 
 from alumnisync.models.absences import Absence
 from alumnisync.models.changes import ChangeRecord, FieldChange
+from alumnisync.models.drift import DriftReport
 from alumnisync.models.people import Link, MatchKey, Member
 from alumnisync.models.questions import Conflict, Match, Question, Review
 from alumnisync.models.runs import Alarm, CheckAnswer, Progress, SyncRun
@@ -15,6 +16,7 @@ __all__ = [
     "ChangeRecord",
     "CheckAnswer",
     "Conflict",
+    "DriftReport",
     "FieldChange",
     "Link",
     "Match",

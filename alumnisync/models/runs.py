@@ -58,6 +58,9 @@ class SyncRun(models.Model):
     approved_at = models.DateTimeField(null=True, blank=True)
     approved_by = models.CharField(max_length=150, blank=True)
     reason = models.TextField(blank=True, help_text="Why it failed, was rejected or stopped, in words.")
+    forgotten_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its values were removed, since history is not kept so long."
+    )
 
     class Meta:
         verbose_name = "run"

@@ -146,6 +146,7 @@ class HeadPart(Part):
     tolerance = text(
         "Tolerance", hint="How many records that couldn't be sent are nothing unusual.", inputmode="numeric"
     )
+    drift_report = choice("Differences", wording.DRIFT_CHOICES)
     pilot = text(
         "Only these records",
         hint="Record ids of either system, one on each line: nobody else takes part. Blank: everybody.",
@@ -158,7 +159,12 @@ class HeadPart(Part):
         rhythm = rhythm_of(head["schedule"])
         lists = {"alerts": "\n".join(head["alerts"]), "pilot": "\n".join(pilot)}
         shown = {"rhythm": rhythm.name, "at": rhythm.at or "01:00", "day": rhythm.day, "cron": head["schedule"]}
-        return {**shown, "time_zone": head["time_zone"], "tolerance": str(head["tolerance"]), **lists}
+        rest = {
+            "time_zone": head["time_zone"],
+            "tolerance": str(head["tolerance"]),
+            "drift_report": head["drift_report"],
+        }
+        return {**shown, **rest, **lists}
 
     def plain(self) -> Plain:
         rhythm = Rhythm(self.said("rhythm"), self.said("at"), self.said("day"))
@@ -167,7 +173,8 @@ class HeadPart(Part):
         }
         zone = {"time_zone": zone} if (zone := self.said("time_zone")) else {}
         tolerance = self.said("tolerance") or "0"
-        return {"schedule": cron_of(rhythm, self.said("cron")), **zone, "tolerance": whole(tolerance), **lists}
+        drift = {"drift_report": said} if (said := self.said("drift_report")) else {}
+        return {"schedule": cron_of(rhythm, self.said("cron")), **zone, "tolerance": whole(tolerance), **drift, **lists}
 
 
 @dataclass(frozen=True)

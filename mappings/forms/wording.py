@@ -64,6 +64,7 @@ ABSENCES = {
     "disabled": "switched off there",
 }
 """Why a record doesn't stand for its person any more, in words."""
+DRIFT_CHOICES: Choices = [("weekly", "compare all linked people every week"), ("off", "only when somebody asks")]
 UNMAPPED_CHOICES: Choices = [
     ("set_aside", "set aside, for a person"),
     ("pass", "send the option as it is"),
@@ -146,6 +147,7 @@ SETTINGS = {
     "time_zone": "Time zone",
     "alerts": "Who is told",
     "tolerance": "Tolerance",
+    "drift_report": "Differences",
     "floor": "People",
     "share": "Share",
     "pairs": "Options",

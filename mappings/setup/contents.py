@@ -15,7 +15,7 @@ from mappings.models import FieldMapping, MappingVersion, Sync, SyncSide, ValueM
 
 Plain = dict[str, Any]
 
-HEAD_WORDS = ("state", "schedule", "time_zone", "alerts", "tolerance", "guards")
+HEAD_WORDS = ("state", "schedule", "time_zone", "alerts", "tolerance", "drift_report", "guards")
 SIDE_WORDS = (
     "connection",
     "object",

@@ -20,7 +20,7 @@ from mappings.setup.sections import Section, did_you_mean, line_of
 from mappings.transforms import compile_scope
 
 SYNC_KEYS = (
-    *("name", "state", "left", "right", "schedule", "time_zone", "alerts", "tolerance"),
+    *("name", "state", "left", "right", "schedule", "time_zone", "alerts", "tolerance", "drift_report"),
     *("match", "pilot", "guards", "fields"),
 )
 GUARDS = ("changed", "blanked", "same_value", "created", "gone", "list")
@@ -79,6 +79,7 @@ def _read_head(section: Section) -> Plain:
         "time_zone": _read_time_zone(section),
         "alerts": [address for node in section.items("alerts") if (address := _read_address(section, node))],
         "tolerance": section.number("tolerance"),
+        "drift_report": section.word("drift_report", Sync.DriftReports.values, default_of(Sync, "drift_report")),
         "guards": _read_guards(section),
     }
 

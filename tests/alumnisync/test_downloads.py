@@ -14,9 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from alumnisync import downloads
-from alumnisync.downloads import COLUMNS, LONGEST_CELL, csv_of, fitting, rows_of, xlsx_of
+from alumnisync import downloads, tables
+from alumnisync.downloads import COLUMNS, csv_of, rows_of, xlsx_of
 from alumnisync.models import SyncRun
+from alumnisync.tables import LONGEST_CELL, fitting
 from connectors.cells import unescape
 from tests.factories import World
 
@@ -115,7 +116,7 @@ def test_the_first_rows_come_before_the_last_are_read(monkeypatch: pytest.Monkey
 
 def test_rows_beyond_a_sheet_go_on_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     run = previewed("A", "B", "C")
-    monkeypatch.setattr(downloads, "ROWS_A_SHEET", 2)
+    monkeypatch.setattr(tables, "ROWS_A_SHEET", 2)
     with xlsx_of(run) as file:
         sheets = load_workbook(file).worksheets
     assert [(sheet.title, sheet.max_row) for sheet in sheets] == [("Changes", 3), ("Changes 2", 2)]

@@ -16,7 +16,7 @@ from django.db import connection, models
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
-from alumnisync.models import Absence, Alarm, CheckAnswer, Member, SyncRun
+from alumnisync.models import Absence, Alarm, CheckAnswer, DriftReport, Member, SyncRun
 from connectors.models import (
     AccessToken,
     FeedRow,
@@ -167,6 +167,7 @@ def _add_rest(world: World) -> None:
     Absence.objects.create(
         run=SyncRun.objects.latest("pk"), link=member.link, side="left", record=member.record, kind="deleted", since=now
     )
+    DriftReport.objects.create(sync=world.sync, asked_at=now, asked_by="pat")
     CheckAnswer.objects.create(sync=world.sync, point="contact", text="Ada", said_by="pat", said_at=now)
     caller = world.connections["left"]
     ReceivedRecord.objects.create(connection=caller, number=1, received_at=now, changed_at=now)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from collections import Counter
-from difflib import get_close_matches
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.db.models import Count
 
-from alumnisync.command import Answer, AnsweringCommand, Exit, Failure
+from alumnisync.command import Answer, AnsweringCommand, Exit, Failure, find_sync, whoami
 from alumnisync.engine.report import summary
 from alumnisync.engine.run import Busy, Refused, finish_approved, run_sync
 from alumnisync.models import ChangeRecord, FieldChange, SyncRun
@@ -34,7 +32,7 @@ class Command(AnsweringCommand):
         way.add_argument("--approve", metavar="RUN", type=int, help="carry out the plan that this run shows")
 
     def answer(self, **options: Any) -> Answer:
-        sync = self._sync(options["name"])
+        sync = find_sync(options["name"])
         try:
             run = self._run(sync, options)
         except Busy as error:
@@ -44,30 +42,15 @@ class Command(AnsweringCommand):
         data = summary(run)
         return Answer(data, [*sentences(data), *planned(run)], exit_code(run, data["set_aside"]))
 
-    def _sync(self, name: str) -> Sync:
-        sync = Sync.objects.filter(name=name).first()
-        if sync is None:
-            near = get_close_matches(name, Sync.objects.values_list("name", flat=True), 1)
-            raise Failure(f"There is no sync called “{name}”" + (f"; did you mean “{near[0]}”?" if near else "."))
-        return sync
-
     def _run(self, sync: Sync, options: dict[str, Any]) -> SyncRun:
         if options["approve"] is None:
-            return run_sync(sync, preview=options["preview"], by=_who(), say=self.progress)
+            return run_sync(sync, preview=options["preview"], by=whoami(), say=self.progress)
         run = sync.runs.filter(pk=options["approve"]).first()
         if run is None:
             raise Failure(f"{sync} has no run {options['approve']}.")
-        approved = approve(run, by=_who())
+        approved = approve(run, by=whoami())
         assert isinstance(approved, SyncRun)  # noqa: S101 - tells the type checker which of the two it is
         return finish_approved(approved, say=self.progress)
-
-
-def _who() -> str:
-    """Who sits at the shell; a container's user may have no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "the command line"
 
 
 def exit_code(run: SyncRun, set_aside: int) -> Exit:

@@ -13,6 +13,7 @@ from mappings.translate import raw_equal
 from tests.alumnisync.machine.differences import UNKNOWN, Difference, Explained
 from tests.alumnisync.machine.histories import FIGURES
 from tests.alumnisync.machine.running import Running
+from tests.alumnisync.reported import check_report
 from tests.factories import World
 
 RUNS_TO_REST = 8
@@ -73,6 +74,7 @@ class Aftermath(Running):
             if each.why == UNKNOWN:
                 note(self.story(each))
         assert not [each for each in found if each.why == UNKNOWN]
+        check_report(world.sync, found)
 
     def story(self, difference: Difference) -> str:
         """Everything stored about a difference, for whoever looks for the bug."""

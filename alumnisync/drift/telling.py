@@ -1,0 +1,32 @@
+"""Mail when a weekly comparison found differences that nothing explains."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.urls import reverse
+
+from alumnisync.alerts import send
+from alumnisync.models import DriftReport
+from alumnisync.wording import counted
+
+SUBJECT = "{} has differences that nothing explains"
+HAPPENED = (
+    "The weekly comparison of the sync {sync} found {count} that no rule, no question and no person explains. "
+    "A change may have been lost."
+)
+TO_DO = "Open the page “Differences” of the sync, look at what is “not explained”, and tell whoever looks after it."
+
+
+def tell(report: DriftReport) -> bool:
+    """Whether mail went out: only where something is not explained, and where somebody wants to hear of it."""
+    sync = report.sync
+    if not report.unknown or not sync.alerts:
+        return False
+    happened = HAPPENED.format(sync=sync, count=counted(report.unknown, "difference"))
+    return send(sync, SUBJECT.format(sync), [happened, TO_DO, _address(report)], f"the differences of {sync}")
+
+
+def _address(report: DriftReport) -> str:
+    if not settings.SITE_URL:
+        return "(SITE_URL is not set, so there is no link here.)"
+    return str(settings.SITE_URL) + reverse("admin:mappings_sync_differences", args=[report.sync_id])
