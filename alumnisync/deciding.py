@@ -12,18 +12,16 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from alumnisync import review
-from alumnisync.engine.absences import UNLINKED
-from alumnisync.engine.identity import MERGED
+from alumnisync.choosing import linkable, taken_of
 from alumnisync.inbox.lines import records_of
 from alumnisync.inbox.outlook import Outlook, planner_of
 from alumnisync.inbox.wanted import Asked, AskedModel, Wanted
 from alumnisync.inbox.wording import wordings
-from alumnisync.models import Conflict, Link, Match, Member, Question, Review
+from alumnisync.models import Conflict, Match, Question, Review
 from alumnisync.review import Refusal
 from alumnisync.wording import whole
 from connectors.models import RemoteRecord
 from connectors.packing import fingerprint
-from mappings.models import MappingVersion, SyncSide
 
 MOST_AT_ONCE = 1_000
 """Each is decided by itself; more than these would keep a browser waiting too long."""
@@ -134,10 +132,23 @@ def settle_question(
 
 @transaction.atomic
 def settle_person(match: Match, choice: str, *, seen: str, by: str, comment: str = "", candidate: str = "") -> None:
-    """Decides a possible match as it was seen. candidate: which of the records, by its row's id. Raises Refusal."""
+    """Decides a possible match as it was seen. Raises Refusal.
+
+    candidate: which of the records, by its row's id; of one that was looked for, with its number: id.change_no
+    """
     row = _as_seen(match, seen)
     found = next((one for one in row.candidates.all() if str(one.pk) == candidate), None)
-    _settle_match(row, choice, by, comment, found)
+    _settle_match(row, choice, by, comment, found or _looked_for(candidate))
+
+
+def _looked_for(candidate: str) -> RemoteRecord | None:
+    pk, _, number = candidate.partition(".")
+    if not number:
+        return None
+    found = RemoteRecord.objects.filter(pk=whole(pk)).first()
+    if found is None or str(found.change_no) != number:
+        raise Refusal(MOVED)
+    return found
 
 
 def own_value(conflict: Conflict, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -153,38 +164,6 @@ def own_value(conflict: Conflict, texts: Mapping[str, str]) -> dict[str, Any]:
     if problem := outlook.refuses(value):
         raise Refusal(f"This value can't be used. {problem}")
     return value
-
-
-def linkable(match: Match, record: RemoteRecord, taken: Iterable[int]) -> str:
-    """Why a candidate can't be linked with the record that was asked about; "" where it can. taken: who is linked."""
-    if record.cursor_id == match.record.cursor_id:
-        return "It is in the same system. If the two are one person, merge them there."
-    if record.gone_at is not None:
-        return "It is no longer found in its system."
-    # A change that names nobody is laid to the person, whoever that is linked with.
-    is_taken = record.pk in set(taken) and not match.record.unnamed
-    return "It is linked with somebody else already." if is_taken else ""
-
-
-def taken_of(match: Match) -> set[int]:
-    """Which of a possible match's records are linked already."""
-    if match.rule == MERGED:
-        # Of these all are, and that is what is asked.
-        return set()
-    ids = [match.record_id, *(one.pk for one in match.candidates.all())]
-    linked = Member.objects.filter(sync=match.sync_id, record__in=ids, link__state=Link.State.ACTIVE)
-    # Whom a person unlinked is linked with nobody, and may be linked again.
-    linked = linked.exclude(link__rule=UNLINKED)
-    taken = dict(linked.order_by().values_list("record_id", "side"))
-    if any(side != match.side for side in taken.values()) and _may_be_several(match):
-        # Another record of somebody who is linked already joins them.
-        return {pk for pk, side in taken.items() if side == match.side}
-    return set(taken)
-
-
-def _may_be_several(match: Match) -> bool:
-    in_force = SyncSide.objects.filter(version__sync=match.sync_id, version__state=MappingVersion.State.ACTIVE)
-    return in_force.filter(side=match.side, several=True).exists()
 
 
 def _refuse_mistyped(label: str, kind: str, text: str) -> None:
@@ -227,7 +206,7 @@ def _settle_match(row: Match, choice: str, by: str, comment: str, record: Remote
         if record is None and len(candidates) > 1:
             raise Refusal("There are several possible records. Open it and choose which it is.")
         record = record or (candidates[0] if candidates else None)
-        taken = taken_of(row)
+        taken = taken_of(row, [record] if record else [])
         problem = linkable(row, record, taken) if record else "There is no record to link it with."
         if problem or row.record_id in taken:
             raise Refusal(problem or "This record is linked with somebody already.")

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from alumnisync.choosing import refusal_of
 from alumnisync.engine.identity import MERGED
 from alumnisync.engine.newcomers import shown_of
 from alumnisync.engine.plan import RECORDED_UNIT
@@ -136,7 +137,11 @@ def _sendable(review: Review) -> Review:
 
 @transaction.atomic
 def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | None = None, comment: str = "") -> Match:
-    """Decide a possible match: link (with which record), create a new one, ignore for now, or never the same."""
+    """Decide a possible match: link (with which record), create a new one, ignore for now, or never the same.
+
+    record: one of the candidates, or any other of the other side that is there, takes part and is free; may be left
+    out where there is one candidate alone. Raises Refusal.
+    """
     match = Match.objects.select_for_update().get(pk=match.pk)
     if choice not in MATCH_CHOICES:
         raise Refusal(f"“{choice}” is no choice. Choose link, create, ignore or never.")
@@ -149,8 +154,8 @@ def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | N
     candidates = list(match.candidates.all())
     if choice == "link" and record is None and len(candidates) == 1:
         record = candidates[0]
-    if choice == "link" and (record is None or record not in candidates):
-        raise Refusal("Say which of the possible records it is.")
+    if choice == "link" and (problem := refusal_of(match, record)):
+        raise Refusal(problem)
     match.choice, match.chosen, match.state = choice, record, Match.State.DECIDED
     match.decided_by, match.decided_at, match.comment = by, timezone.now(), comment
     match.save(update_fields=["choice", "chosen", "state", "decided_by", "decided_at", "comment"])

@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from connectors.records import ConnectorError, NeedsAttention, Temporary
 
 ONLY_MINE = 0o700
+UPLOADS = "uploads"
+"""Where in it the files lie that people upload, a folder for each connection."""
 
 
 def inside(path: str) -> Path:

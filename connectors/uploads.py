@@ -12,7 +12,7 @@ from pathlib import Path
 from django.core.files.uploadedfile import UploadedFile
 
 from connectors.base import Connector, FileLook
-from connectors.folder import create_private, inside, make_private
+from connectors.folder import UPLOADS, create_private, inside, make_private
 from connectors.models import Connection
 from connectors.records import NeedsAttention
 from connectors.registry import connectors
@@ -33,7 +33,7 @@ def takes_files(connection: Connection) -> bool:
 
 def folder_of(connection: Connection) -> str:
     """Its folder, from the folder for files on."""
-    return f"uploads/connection-{connection.pk}"
+    return f"{UPLOADS}/connection-{connection.pk}"
 
 
 def receive(connection: Connection, file: UploadedFile[bytes] | None) -> None:

@@ -57,7 +57,7 @@ def drop_creates_found(ctx: Context, upto: Mapping[Side, int]) -> None:
     """Creates of people who share a match key with somebody who came over there after the plan was shown."""
     rules = identity_rules(ctx.sync.pk, ctx.rules)
     for side in SIDES:
-        index(ctx.sync, side, ctx.ends[side].cursor, upto[side], rules, match_reader(ctx), ctx.beat)
+        index(ctx.sync, side, ctx.ends[side].cursor, upto[side], rules, match_reader(ctx.planner), ctx.beat)
     creates = ctx.run.changes.filter(kind=ChangeRecord.Kind.CREATE, state=State.PLANNED)
     for side in SIDES:
         there = MatchKey.objects.filter(sync=ctx.sync, side=side, digest=OuterRef("digest"), rule=OuterRef("rule"))

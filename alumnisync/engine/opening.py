@@ -106,12 +106,12 @@ def release(lease: Lease) -> None:
         Cursor.objects.filter(lease_owner=lease.owner).update(lease_owner="")
 
 
-def match_reader(ctx: Context) -> Callable[[Side, str], Callable[[Any], str | None]]:
+def match_reader(planner: Planner) -> Callable[[Side, str], Callable[[Any], str | None]]:
     """How a match field is read: as its field pair reads it where one pair maps both, else as text."""
     translators = {}
-    for rule in ctx.rules.match:
+    for rule in planner.rules.match:
         for both in zip(rule.paths[Side.LEFT], rule.paths[Side.RIGHT], strict=True):
-            for translator in ctx.planner.translators.values():
+            for translator in planner.translators.values():
                 if (translator.pair.paths[Side.LEFT], translator.pair.paths[Side.RIGHT]) == both:
                     translators.update(dict.fromkeys(zip(SIDES, both, strict=True), translator))
 

@@ -262,7 +262,7 @@ def _match(ctx: Context, upto: Mapping[Side, int]) -> None:
         {side: ctx.ends[side].cursor for side in SIDES},
         upto,
         in_scope=ctx.takes_part,
-        canonical=match_reader(ctx),
+        canonical=match_reader(ctx.planner),
         beat=ctx.beat,
     )
     for sentence in matched.ignored_keys:

@@ -18,7 +18,6 @@ from connectors.moments import when
 from connectors.records import MISSING
 from connectors.showing import as_text
 from mappings.rules import Side
-from mappings.translate import raw_equal
 
 BY_HAND = "Correct it by hand in {to}, then tick it off."
 REASONS: Mapping[str, str] = {
@@ -43,13 +42,18 @@ REASONS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Values:
-    """One field pair of a question. was: what each side held when both last agreed; one, where it was the same."""
+    """One field pair of a question.
+
+    was      what each side held when both last agreed; one, where it was the same
+    is_same  both sides hold the same by kind, however it is written
+    """
 
     key: str
     label: str
     left: Any
     right: Any
     was: tuple[tuple[str, Any], ...]
+    is_same: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,29 +124,33 @@ def records_of(link: Link) -> dict[Side, list[RemoteRecord]]:
 def values_of(question: Question, word: Wording) -> tuple[Values, ...]:
     """The field pairs of a question, with what each side held when it was asked."""
     held = {side: question.shown.get(side.value, {}) for side in Side}
-    keys = moved(question) or list(dict.fromkeys([*held[Side.LEFT], *held[Side.RIGHT]]))
+    keys = moved(question, word) or list(dict.fromkeys([*held[Side.LEFT], *held[Side.RIGHT]]))
     keys.sort(key=list(word.names.pairs).index if all(key in word.names.pairs for key in keys) else None)
-    was = question.shown.get("was", {})
-    return tuple(
-        Values(
-            key,
-            word.names.pair(key),
-            held[Side.LEFT].get(key, MISSING),
-            held[Side.RIGHT].get(key, MISSING),
-            _was({side: was.get(side.value, {}).get(key, MISSING) for side in Side}, word),
-        )
-        for key in keys
+    return tuple(_values(question, key, word) for key in keys)
+
+
+def _values(question: Question, key: str, word: Wording) -> Values:
+    there, was = word.format(key), question.shown.get("was", {})
+    left, right = (question.shown.get(side.value, {}).get(key, MISSING) for side in Side)
+    before = {side: was.get(side.value, {}).get(key, MISSING) for side in Side}
+    return Values(
+        key,
+        word.names.pair(key),
+        there.shown(left),
+        there.shown(right),
+        _was({side: there.shown(value) for side, value in before.items()}, word),
+        there.is_same(left, right),
     )
 
 
-def moved(question: Question) -> list[str]:
-    """Of a record in the books: the field pairs that its sender changed since it was recorded."""
+def moved(question: Question, word: Wording) -> list[str]:
+    """Of a record in the books: the field pairs that its sender changed since it was recorded; by kind, as all is."""
     if not isinstance(question, Review) or question.unit != RECORDED_UNIT:
         return []
     sender = Side(question.side).other.value
     was = question.shown.get("was", {}).get(sender, {})
     now = question.shown.get(sender, {})
-    return [pair for pair, before in was.items() if pair in now and not raw_equal(before, now[pair])]
+    return [pair for pair, before in was.items() if pair in now and not word.format(pair).is_same(before, now[pair])]
 
 
 def chosen(question: Question, choice: str, word: Wording) -> str:
@@ -173,7 +181,7 @@ def reason_of(question: Question, word: Wording) -> str:
     if isinstance(question, Review):
         to = Side(question.side)
         names |= {"to": word.side(to), "sender": word.side(to.other)}
-        names["what"] = joined(map(word.names.pair, moved(question)))
+        names["what"] = joined(map(word.names.pair, moved(question, word)))
     sentence = REASONS.get(question.reason)
     return sentence.format_map({"sender": "one side", "to": "the other", **names}) if sentence else question.reason
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from alumnisync.deciding import linkable, taken_of
+from alumnisync.choosing import NOT_TAKING_PART, linkable, taken_of, takes_part
 from alumnisync.engine.identity import MERGED
 from alumnisync.engine.plan import Planner
-from alumnisync.inbox.outlook import linking_says, planner_of
+from alumnisync.inbox.outlook import linking_says
 from alumnisync.inbox.wording import Wording
 from alumnisync.models import Match
 from alumnisync.naming import person
@@ -21,7 +21,6 @@ from connectors.showing import is_nothing
 from mappings import paths
 from mappings.models import SyncSide
 from mappings.rules import Side
-from mappings.transforms import ExpressionError, compile_scope
 from mappings.translate import same
 
 CREATES: Mapping[str, str] = {
@@ -66,9 +65,15 @@ class PersonRow:
 
 @dataclass(frozen=True)
 class Column:
-    """A record of a possible match. problem: why it can't be linked; outlook: what linking it would do."""
+    """A record of a possible match.
+
+    token    what tells which one somebody chose
+    problem  why it can't be linked
+    outlook  what linking it would do
+    """
 
     record: RemoteRecord
+    token: str
     heading: str
     person: str
     side: str
@@ -144,15 +149,23 @@ class Comparison:
     later: str = ""
 
 
-def compare(match: Match, word: Wording) -> Comparison:
-    """A possible match in full: three statements besides its own rows."""
-    planner, taken = planner_of(word), taken_of(match)
-    records = [match.record, *match.candidates.all()]
-    columns = [_column(match, one, number, word, planner, taken) for number, one in enumerate(records)]
-    return Comparison(columns, list(_lines(match, columns, word, planner)), **_answers(match, word, planner, columns))
+def compare(match: Match, word: Wording, planner: Planner | None, found: Sequence[RemoteRecord] = ()) -> Comparison:
+    """A possible match in full: a statement besides its own rows. found: others that somebody looked for."""
+    offered = [match.record, *match.candidates.all()]
+    others = [one for one in found if one not in offered]
+    taken = taken_of(match, others)
+    columns = [_column(match, one, number, word, planner, taken) for number, one in enumerate([*offered, *others])]
+    columns = [_looked_for(column) if column.record in others else column for column in columns]
+    answers = _answers(match, word, planner, has_others=len(offered) > 1)
+    return Comparison(columns, list(_lines(match, columns, word, planner)), **answers)
 
 
-def _answers(match: Match, word: Wording, planner: Planner | None, columns: Sequence[Column]) -> dict[str, str]:
+def _looked_for(column: Column) -> Column:
+    """Nobody asked about it, so only its number tells whether it is still what was shown."""
+    return replace(column, token=f"{column.record.pk}.{column.record.change_no}")
+
+
+def _answers(match: Match, word: Wording, planner: Planner | None, *, has_others: bool) -> dict[str, str]:
     """Answer → what it does; without those that `settle_match` refuses."""
     if match.rule == MERGED:
         return {"link": LINKS_MERGED}
@@ -160,7 +173,7 @@ def _answers(match: Match, word: Wording, planner: Planner | None, columns: Sequ
     word_of_create = planner.rules.sides[here.other].create.value if planner else "off"
     create = CREATES[word_of_create].format(there=word.side(here.other))
     waits = WAITS.format(here=word.side(here))
-    is_unnamed, has_others = match.record.unnamed, len(columns) > 1
+    is_unnamed = match.record.unnamed
     return {
         "link": LINKS,
         "create": "" if is_unnamed else create,
@@ -182,6 +195,7 @@ def _column(
     outlook = linking_says(word, planner, pair[Side.LEFT], pair[Side.RIGHT]) if is_first else []
     return Column(
         record,
+        str(record.pk),
         f"{word.side(side)}: {record.remote_id}",
         person([record]),
         word.side(side),
@@ -205,11 +219,7 @@ def _flags(record: RemoteRecord, side: Side, word: Wording, taken: set[int]) -> 
 
 def _not_taking_part(record: RemoteRecord, side: Side, word: Wording) -> str:
     row: SyncSide | None = next((one for one in word.version.sides.all() if one.side == side), None)
-    try:
-        takes_part = not (row and row.scope) or compile_scope(row.scope)(record.values)
-    except ExpressionError:
-        takes_part = False
-    return "" if takes_part else "It doesn't take part in this sync."
+    return "" if takes_part(row, record) else NOT_TAKING_PART
 
 
 def _lines(match: Match, columns: Sequence[Column], word: Wording, planner: Planner | None) -> Iterable[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from alumnisync.inbox.alike import Format
 from alumnisync.naming import Names, described_there, names_by_version
 from connectors.records import ObjectType
 from mappings.models import MappingVersion
@@ -21,15 +22,21 @@ class Wording:
     version    its rules in force, or the newest where none are
     urgent     the fields (or groups) of it that come first
     described  side → the kind of record there as last described
+    formats    field pair → what its values are
     """
 
     version: MappingVersion
     names: Names
     urgent: frozenset[str] = frozenset()
     described: Mapping[Side, ObjectType] = field(default_factory=dict)
+    formats: Mapping[str, Format] = field(default_factory=dict)
 
     def side(self, side: str) -> str:
         return self.names.side(side)
+
+    def format(self, pair: str) -> Format:
+        """What the values of a field pair are; text where the rules no longer know it."""
+        return self.formats.get(pair) or Format()
 
     def unit(self, unit: str) -> str:
         """What is decided together, in words."""
@@ -69,4 +76,5 @@ def _wording(version: MappingVersion, names: Names) -> Wording:
     described = {Side(row.side): found for row in version.sides.all() if (found := described_there(row)) is not None}
     mapped = version.field_mappings.all()
     urgent = frozenset(row.group or f"{row.left}|{row.right}" for row in mapped if row.kind in URGENT)
-    return Wording(version, names, urgent, described)
+    formats = {f"{row.left}|{row.right}": Format(row) for row in mapped}
+    return Wording(version, names, urgent, described, formats)

@@ -184,7 +184,7 @@ def _spoken_for(candidates: Iterable[Candidate], decision: Decision) -> list[Can
 
 
 def _candidates(rehearsal: Rehearsal, side: Side, rules: Iterable[IdentityRule]) -> Iterator[Candidate]:
-    reader = match_reader(rehearsal.ctx)
+    reader = match_reader(rehearsal.ctx.planner)
     readers = {path: reader(side, path) for rule in rules if not rule.holder for path in rule.paths[side]}
     linked = Member.objects.filter(sync=rehearsal.sync, side=side, link__state=Link.State.ACTIVE, record=OuterRef("pk"))
     links = Subquery(linked.values("link")[:1])

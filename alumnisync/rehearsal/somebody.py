@@ -93,7 +93,7 @@ class _Search:
 
     def _partner(self, side: Side, record: RemoteRecord) -> RemoteRecord | None:
         """Whom the other system finds by a rule that says who is the same person."""
-        reader = match_reader(self.rehearsal.ctx)
+        reader = match_reader(self.rehearsal.ctx.planner)
         for rule in identity_rules(self.rehearsal.sync.pk, self.rehearsal.ctx.rules):
             wanted = _keys(rule, side, record, reader)
             # That nobody could be looked up is no news here: a preview reads everybody.

@@ -269,7 +269,8 @@ def _summary(connection: Connection) -> dict[str, Any]:
         "has_files": kind is not None and bool(kind.file_kinds),
         "calls_us": kind is not None and bool(kind.services),
         "organisation": known.get("label") or known.get("organisation", ""),
-        "id": known.get("organisation", ""),
+        # Of files it is a path of ours, which the name beside it says in words.
+        "id": "" if kind and kind.file_kinds else known.get("organisation", ""),
         "environment": ENVIRONMENTS.get(known.get("environment", "")),
         "user": known.get("user", ""),
         "notes": known.get("notes", []),

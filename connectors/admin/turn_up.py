@@ -18,7 +18,7 @@ from connectors.receiving.inbox import there
 from connectors.receiving.staff import as_lines, keep_typed, typed
 from connectors.receiving.standing import PlaceStanding, ServiceStanding, standings
 from connectors.receiving.tokens import make_token, withdraw
-from connectors.records import Rejected
+from connectors.records import NeedsAttention, Rejected
 from connectors.registry import connectors
 from connectors.services import Service
 
@@ -47,11 +47,11 @@ class TurnUpScreens(ScreenAdmin):
 
     def make_one_token(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         connection, place = self._calling(request, pk), request.POST.get("place", "")
-        kind = connectors().get(connection.system)
-        if kind is None or place not in kind.places(connection.settings):
-            tell(request, "Nothing of that name is in this connection's settings.", wrong=True)
+        try:
+            token = make_token(connection, place, by=request.user.get_username())
+        except NeedsAttention as error:
+            tell(request, error.message, wrong=True)
             return redirect("admin:connectors_connection_turn_up", pk)
-        token = make_token(connection, place, by=request.user.get_username())
         self.log_change(request, connection, [{"added": {"name": "token", "object": place}}])
         # Not after a redirect: a token in an address or a session would be kept somewhere.
         return self._turn_up(request, connection, token=token, token_of=place)

@@ -11,13 +11,24 @@ from django.db.models import F
 from django.utils import timezone
 
 from connectors.models import AccessToken, Connection
+from connectors.records import NeedsAttention
+from connectors.registry import connectors
 
 MOST_A_MINUTE = 1200
 """Calls that one token may make in a minute."""
 
 
 def make_token(connection: Connection, place: str, *, by: str) -> str:
-    """A new token for a place, to be shown once. Those it has go on working until they are withdrawn."""
+    """A new token for a place, to be shown once. Those it has go on working until they are withdrawn.
+
+    Raises NeedsAttention for a place that is not in the connection's settings.
+    """
+    kind = connectors().get(connection.system)
+    places = kind.places(connection.settings) if kind else ()
+    if place not in places:
+        word = (kind.place_word if kind else "").lower() or "place"
+        there = ", ".join(places) or "none"
+        raise NeedsAttention(f"There is no {word} “{place}” in the settings of {connection}. There: {there}.")
     token = f"as_{secrets.token_urlsafe(32)}"
     AccessToken.objects.create(
         connection=connection, place=place, digest=_digest(token), made_by=by, made_at=timezone.now()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -75,7 +76,20 @@ class NewSyncForm(forms.Form):
             }
             return Contents(sides=sides)
         preset = next((each for each in self.presets() if each.name == chosen), None)
-        return preset.contents(said["left_connection"], said["right_connection"]) if preset else None
+        between = said["left_connection"], said["right_connection"]
+        return _referring(preset.contents(*between), between) if preset else None
+
+
+def _referring(contents: Contents, between: tuple[str, str]) -> Contents:
+    """With references going through the sync that there is between the two systems, where it is the only one."""
+    there = Sync.objects.all()
+    for name in between:
+        there = there.filter(versions__sides__connection__name=name)
+    found = list(there.distinct().values_list("name", flat=True)[:2])
+    if len(found) != 1:
+        return contents
+    pairs = {key: {**pair, "through": pair["through"] and found[0]} for key, pair in contents.pairs.items()}
+    return replace(contents, pairs=pairs)
 
 
 def _connection(label: str, systems: Mapping[str, str]) -> forms.ChoiceField:

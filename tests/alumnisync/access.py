@@ -91,6 +91,7 @@ OWN: dict[str, Access] = {
     },
     **{f"alumnisync_absence_{name}": button(REVIEWERS) for name in ("decide", "decide_many")},
     **{f"alumnisync_{model}_find": FINDS for model in ("conflict", "review", "match")},
+    "alumnisync_match_search": button(REVIEWERS),
     # Syncs and their rules.
     "mappings_sync_add": form(EDITORS),
     "mappings_sync_save": form(EDITORS),

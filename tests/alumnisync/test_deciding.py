@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from alumnisync.choosing import linkable, taken_of
 from alumnisync.deciding import (
     all_wanted,
     decide_many,
-    linkable,
     mark_of,
     settle_person,
     settle_question,
-    taken_of,
     ticked,
 )
 from alumnisync.inbox.wanted import Wanted

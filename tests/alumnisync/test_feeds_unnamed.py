@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from alumnisync.deciding import linkable, taken_of
+from alumnisync.choosing import linkable, taken_of
 from alumnisync.models import ChangeRecord, Member
 from alumnisync.review import Refusal, settle_match
 from connectors.models import FeedRow, RemoteRecord

@@ -7,8 +7,9 @@ from django.test import Client
 from django.urls import reverse
 
 from alumnisync.deciding import mark_of
+from alumnisync.inbox.alike import Format
 from alumnisync.models import Review, SyncRun
-from mappings.models import Sync
+from mappings.models import FieldMapping, Sync
 from tests.alumnisync.gifts import Office
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +43,70 @@ def test_the_page_of_a_later_change_says_what_changed_and_offers_nothing_but_the
     assert 'value="approve"' not in page
     assert 'value="refuse"' not in page
     assert "LAB" not in page
+
+
+@pytest.fixture
+def rewritten() -> tuple[Office, str]:
+    """A gift of 70.00 that both systems write as 70 by now."""
+    office = Office()
+    there, _ = office.person("Ada")
+    gift = office.give(there, "70.00")
+    office.run_both()
+    (row,) = office.crm.live("gift")
+    office.crm.alter("gift", row, {"amount": 70})
+    office.vault.alter("transaction", gift, {"value": "70"})
+    return office, gift
+
+
+def page_of_question(client: Client, office: Office) -> str:
+    return client.get(reverse("admin:alumnisync_review_change", args=[office.asked()[0].pk])).content.decode()
+
+
+def test_an_amount_that_is_only_written_otherwise_is_not_said_to_have_changed(
+    admin_client: Client, rewritten: tuple[Office, str]
+) -> None:
+    office, gift = rewritten
+    office.vault.alter("transaction", gift, {"fund": "ART"})
+    office.run()
+    assert "Changed in Vault after it was recorded in CRM: fund." in page_of_question(admin_client, office)
+
+
+def test_amounts_that_are_the_same_are_not_marked_as_different(
+    admin_client: Client, rewritten: tuple[Office, str]
+) -> None:
+    office, gift = rewritten
+    office.vault.alter("transaction", gift, {"status": "refunded"})
+    office.run()
+    page = page_of_question(admin_client, office)
+    assert page.count('<span class="as-value">70.00</span>') >= 2
+    assert "<mark>70" not in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other", "expected"),
+    [
+        ("money", "70.00", 70, True),
+        ("money", "70 USD", "70.0", True),
+        ("money", "70.001", "70", False),
+        ("money", "seventy", "70", False),
+        ("phone", "(573) 555-0100", "+1 573 555 0100", True),
+        ("date", "05.08.1982", "1982-08-05", True),
+        ("text", "Ada", "ada", False),
+        ("text", "", None, False),
+        ("choice", "LAB", "lab", False),
+    ],
+)
+def test_values_are_compared_by_what_they_are(kind: str, one: object, other: object, expected: bool) -> None:
+    there = Format(FieldMapping(kind=kind, currency="USD" if kind == "money" else "", region="US"))
+    assert there.is_same(one, other) is expected
+
+
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [(70, "70.00"), ("70.5", "70.50"), ("0.1250", "0.125"), ("70 EUR", "70.00 EUR"), ("seventy", "seventy"), ("", "")],
+)
+def test_an_amount_is_shown_with_all_its_decimals_and_the_currency_that_it_names(amount: object, expected: str) -> None:
+    assert Format(FieldMapping(kind="money", currency="USD")).shown(amount) == expected
 
 
 def test_it_is_ticked_off_and_not_asked_again(admin_client: Client, changed: tuple[Office, Review]) -> None:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from alumnisync.deciding import linkable, taken_of
+from alumnisync.choosing import linkable, taken_of
 from alumnisync.models import ChangeRecord, Link, Match, Member
 from alumnisync.review import approve, settle_match
 from connectors.records import Values

@@ -13,6 +13,7 @@ from alumnisync.review import approve
 from tests.alumnisync.vault_office import GIFTS, PEOPLE, VaultOffice, office
 
 pytestmark = pytest.mark.django_db
+FUNDS = {"funds": [["fund_1", "Lab fund"]], "payment_methods": [["Check", "Cheque"]]}
 
 
 @pytest.fixture(autouse=True)
@@ -157,6 +158,23 @@ def test_what_no_poll_showed_is_named_from_the_whole_list(there: VaultOffice) ->
     settled = there.totals()["settled"]
     assert (settled["there"], settled["read"]) == ({"count": 2, "sum": "32.1"}, {"count": 1, "sum": "25.1"})
     assert (settled["missed"]["unread"], settled["unnamed"]) == ({"ids": [late], "count": 1}, "")
+
+
+def test_the_preset_for_gifts_makes_an_opportunity_of_what_is_settled(there: VaultOffice) -> None:
+    there.gifts_by_preset(FUNDS)
+    ada = there.person()
+    there.give(ada, "70.00", contentID="fund_1", method="Check")
+    there.give(ada, "5.00", contentID="fund_1", method="Check", status="pending")
+    there.give(ada, "6.00", contentID="fund_2", method="Check")
+    there.run(PEOPLE)
+    there.run("opportunities")
+    (made,) = there.crm.records["Opportunity"].values()
+    (contact,) = there.contacts()
+    assert (made["Amount"], made["ContactId"], made["StageName"]) == (Decimal("70"), contact["Id"], "Closed Won")
+    assert (made["Fund__c"], made["Payment_Method__c"]) == ("Lab fund", "Cheque")
+    assert made["Name"] == f"Alumni.Fund {made['Vault_Id__c']}"
+    assert len(there.waiting("opportunities")) == 1
+    assert "fund_2" in there.waiting("opportunities")[0]
 
 
 @pytest.mark.parametrize(("fault", "is_made"), [("lost", True), ("500_after", True), ("reset", False)])

@@ -31,6 +31,16 @@ GIFT = (
     SField("Date__c", "Date", "date"),
     SField("Fund__c", "Fund", length=80),
 )
+OPPORTUNITY = (
+    SField("Vault_Id__c", "Vault ID", length=64, unique=True, id_lookup=True),
+    SField("Name", "Name", length=120),
+    SField("StageName", "Stage", length=40),
+    SField("CloseDate", "Close date", "date"),
+    SField("Amount", "Amount", "double"),
+    SField("ContactId", "Contact", "reference", 18, relation="Contact", refers_to="Contact"),
+    SField("Fund__c", "Fund", length=80),
+    SField("Payment_Method__c", "Payment method", length=80),
+)
 GIFT_PAIRS: list[dict[str, Any]] = [
     {"left": "value", "right": "Amount__c", "kind": "money", "currency": "USD", "currency_field": "currency"},
     {"left": "person", "right": "Contact__c", "kind": "reference", "through": PEOPLE},
@@ -47,13 +57,32 @@ class VaultOffice:
 
     def __init__(self, vault: StandIn, crm: Salesforce, *, adds_people: bool = False, **gift_side: Any) -> None:
         self.vault, self.crm = vault, crm
-        crm.records["Gift__c"] = {}
-        # Ids and time stamps are as everywhere there.
-        stamps = (field for field in crm.rows["Account"].kind.fields.values() if not field.writable)
-        kind = SObject("Gift__c", "Gift", "a01", {field.name.lower(): field for field in (*stamps, *GIFT)})
-        crm.rows["Gift__c"] = Rows(kind, crm.records["Gift__c"], lambda: crm.clock())
+        self._offer("Gift__c", "a01", GIFT)
         document = {"connections": self._connections(), "syncs": [_people(adds_people), _gifts(gift_side)]}
         load(read_document(document, lambda place: 1, known_setup()), activate=activate)
+
+    def _offer(self, name: str, prefix: str, fields: tuple[SField, ...]) -> None:
+        """Have a kind of record in the CRM. Ids and time stamps are as everywhere there."""
+        crm = self.crm
+        crm.records[name] = {}
+        stamps = (field for field in crm.rows["Account"].kind.fields.values() if not field.writable)
+        kind = SObject(name, name, prefix, {field.name.lower(): field for field in (*stamps, *fields)})
+        crm.rows[name] = Rows(kind, crm.records[name], lambda: crm.clock())
+
+    def gifts_by_preset(self, pairs: dict[str, list[list[str]]]) -> None:
+        """Another sync of gifts, by the rules that come with the program. pairs: value map → its drop-down pairs."""
+        self._offer("Opportunity", "006", OPPORTUNITY)
+        (preset,) = presets_for("alumni_spaces", "transaction", "salesforce", "Opportunity")
+        rules = preset.rules
+        fields = [{**pair, "through": PEOPLE} if "through" in pair else pair for pair in rules["fields"]]
+        sync = {
+            "name": "opportunities",
+            "left": {"connection": "Vault", "object": "transaction", **rules["sides"]["left"]},
+            "right": {"connection": "CRM", "object": "Opportunity", **rules["sides"]["right"], "create": "automatic"},
+            "fields": fields,
+        }
+        maps = [{**each, "pairs": pairs[each["name"]]} for each in rules["value_maps"]]
+        load(read_document({"syncs": [sync], "value_maps": maps}, lambda place: 1, known_setup()), activate=activate)
 
     def _connections(self) -> list[dict[str, Any]]:
         usual = {"requests_per_second": 2000, "concurrency": 2, "timeout": 3}
@@ -108,9 +137,9 @@ class VaultOffice:
         link = Link.objects.get(sync__name=PEOPLE, members__record__remote_id=contact["Id"])
         return set(Member.objects.filter(link=link, side="left").values_list("record__remote_id", flat=True))
 
-    def waiting(self) -> list[str]:
+    def waiting(self, sync: str = GIFTS) -> list[str]:
         """Why gifts wait, in words."""
-        aside = ChangeRecord.objects.filter(run__sync__name=GIFTS, state=ChangeRecord.State.SET_ASIDE)
+        aside = ChangeRecord.objects.filter(run__sync__name=sync, state=ChangeRecord.State.SET_ASIDE)
         return list(aside.order_by("pk").values_list("reason", flat=True))
 
     def asked(self) -> list[Review]:

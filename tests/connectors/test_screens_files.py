@@ -15,6 +15,7 @@ from django.urls import reverse
 from connectors import uploads
 from connectors.models import Connection
 from connectors.records import Write
+from connectors.systems.spreadsheet.source import place_in_words, place_of
 
 pytestmark = pytest.mark.django_db
 PEOPLE = b"Id,Name\n007,Zo\xc3\xab\n"
@@ -65,6 +66,31 @@ def test_a_file_is_looked_at_then_used_and_the_one_before_deleted(
     assert [path.name for path in folder.rglob("*") if path.is_file()] == ["people.tsv"]
     connection.refresh_from_db()
     assert [record.id for page in connection.open().poll("rows", None, ["Name"]) for record in page.records] == ["1"]
+
+
+def test_an_uploaded_file_is_not_called_by_the_name_that_only_we_use(somebody: Client, connection: Connection) -> None:
+    upload(somebody, connection)
+    somebody.post(at("use_file", connection), {"column": "Id"})
+    page = somebody.post(at("check", connection), follow=True).content.decode()
+    assert "<dd>The uploaded file</dd>" in page
+    assert uploads.folder_of(connection) not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("people.csv", "people.csv"), ("crm/people-*.csv", "people-*.csv in the folder crm"), ("crm", "The folder crm"),
+     ("", "The folder for files")],
+)  # fmt: skip
+def test_files_in_the_folder_are_called_by_their_names(
+    somebody: Client, connection: Connection, folder: Path, path: str, said: str
+) -> None:
+    (folder / "crm").mkdir(parents=True)
+    for place in ("people.csv", "crm/people-1.csv"):
+        (folder / place).write_bytes(PEOPLE)
+    assert place_in_words(place_of(path)) == said
+    if path:
+        Connection.objects.update(settings={"path": path, "key": "Id"})
+        assert f"<dd>{said}</dd>" in somebody.post(at("check", connection), follow=True).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,9 @@ def test_a_token_is_made_only_for_what_the_settings_name(admin_client: Client, c
 
 def test_a_token_is_withdrawn(admin_client: Client, clubs: Connection) -> None:
     old, other = token_of(clubs), token_of(clubs)
-    elsewhere = token_of(Connection.objects.create(name="Others", system="intouch_receiver"))
+    elsewhere = token_of(
+        Connection.objects.create(name="Others", system="intouch_receiver", settings={"club_ids": ["12"]})
+    )
     admin_client.post(url("withdraw_token", clubs), {"token": str(old.pk)})
     for wrong in ("", "x", "9" * 30, str(elsewhere.pk)):
         admin_client.post(url("withdraw_token", clubs), {"token": wrong})

@@ -10,14 +10,15 @@ import yaml
 from django import forms
 from django.core.exceptions import ValidationError
 
+from connectors.object_forms import TypedObjects
 from connectors.systems.rest.description import Place, read_objects
-from connectors.systems.rest.widget import ObjectsWidget, TypedObjects, label_of
+from connectors.systems.rest.widget import DescribedWidget, label_of
 
 
 class ObjectsField(forms.Field):
     """Name → its parts. Every mistake is told with its line, or its place."""
 
-    widget = ObjectsWidget
+    widget = DescribedWidget
 
     def to_python(self, value: Any) -> Any:
         if value in self.empty_values:

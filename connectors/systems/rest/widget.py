@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.boundfield import BoundField
-from django.template.loader import render_to_string
-from django.utils.safestring import SafeString
 
+from connectors.object_forms import ObjectsWidget
 from connectors.systems.rest.description import PAGING, PARTS, ObjectForm, flat_of, nested, place_of
 
 LEGENDS: Mapping[str, tuple[str, str]] = {
@@ -28,40 +27,18 @@ LEGENDS: Mapping[str, tuple[str, str]] = {
     "version": ("Versions", "If the system can refuse a change to a record that moved meanwhile."),
     "fields": ("Fields", ""),
 }
-MOST = 100
 
 
-class TypedObjects(dict[str, Any]):
-    """What was typed in the browser, where settings have labels and no lines."""
+class DescribedWidget(ObjectsWidget):
+    def collected(self, data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+        parts = _collected(data, prefix)
+        # Of a form that nobody touched the choices still say something.
+        if not data.get(f"{prefix}-name", "").strip() and "list" not in parts:
+            return {}
+        return _as_it_was(data.get(f"{prefix}-was", ""), parts)
 
-
-class ObjectsWidget(forms.Widget):
-    """Takes a mapping, as setup files give it, as well as its own forms."""
-
-    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
-        if name in data:
-            return data[name]
-        typed = TypedObjects()
-        for prefix in _prefixes(data, name):
-            called = str(data.get(f"{prefix}-name", "")).strip()
-            parts = _collected(data, prefix)
-            if data.get(f"{prefix}-remove") or not (called or "list" in parts):
-                continue
-            typed[called] = _as_it_was(data.get(f"{prefix}-was", ""), parts)
-        return typed
-
-    def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
-        return name not in data and f"{name}-0-name" not in data
-
-    def id_for_label(self, id_: str) -> str:
-        return f"{id_}-0-name" if id_ else ""
-
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        known = value if isinstance(value, Mapping) else {}
-        kinds = [_shown(f"{name}-{place}", called, parts) for place, (called, parts) in enumerate(known.items())]
-        return render_to_string(
-            "connectors/described.html", {"kinds": kinds, "another": _shown(f"{name}-{len(kinds)}", "", {})}
-        )
+    def shown(self, prefix: str, called: str, parts: Any) -> dict[str, Any]:
+        return _shown(prefix, called, parts)
 
 
 def label_of(place: tuple[str, ...]) -> str:
@@ -71,10 +48,6 @@ def label_of(place: tuple[str, ...]) -> str:
     key = "_".join(inner) if len(inner) > 1 else ""
     field = ObjectForm.base_fields.get(key)
     return " – ".join(filter(None, (kind or "Without a name", legend, str(field.label) if field else "")))  # noqa: RUF001
-
-
-def _prefixes(data: Mapping[str, Any], name: str) -> Iterator[str]:
-    yield from (f"{name}-{place}" for place in range(MOST) if f"{name}-{place}-name" in data)
 
 
 def _collected(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -88,7 +61,7 @@ def _collected(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return nested(given)
 
 
-def _as_it_was(was: str, parts: dict[str, Any]) -> Any:
+def _as_it_was(was: str, parts: dict[str, Any]) -> dict[str, Any]:
     """The parts as they were written before, if they say the same: defaults that were spelled out stay so."""
     try:
         before = json.loads(was)
@@ -98,7 +71,7 @@ def _as_it_was(was: str, parts: dict[str, Any]) -> Any:
         return parts
     data = ObjectForm(initial=flat_of(before))
     shown = {key: data[key].value() for key in data.fields}
-    return before if nested({key: _read(key, value) for key, value in shown.items()}) == parts else parts
+    return dict(before) if nested({key: _read(key, value) for key, value in shown.items()}) == parts else parts
 
 
 def _read(key: str, value: Any) -> Any:
@@ -114,10 +87,8 @@ def _shown(prefix: str, called: str, parts: Any) -> dict[str, Any]:
     form = ObjectForm(prefix=prefix, initial=flat, use_required_attribute=False)
     _dress(form, prefix)
     return {
-        "prefix": prefix,
-        "name": called,
         "was": json.dumps(parts) if called else "",
-        "label": form["label"],
+        "fields": [form["label"]],
         "parts": [
             {"legend": legend, "about": about, "fields": _fields(form, part), "is_used": _is_used(flat, part)}
             for part, (legend, about) in LEGENDS.items()

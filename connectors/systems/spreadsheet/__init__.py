@@ -32,7 +32,17 @@ from connectors.records import (
 )
 from connectors.systems.spreadsheet.asked import row_or_error
 from connectors.systems.spreadsheet.snapshot import Found, Snapshot, columns_of, content_of, key_of
-from connectors.systems.spreadsheet.source import KINDS, Stamp, find, letters_of, opened, place_of, rows_of, stamp_of
+from connectors.systems.spreadsheet.source import (
+    KINDS,
+    Stamp,
+    find,
+    letters_of,
+    opened,
+    place_in_words,
+    place_of,
+    rows_of,
+    stamp_of,
+)
 from connectors.systems.spreadsheet.written import ChangesFile, is_written_here, rows_written, written_for
 from connectors.tables.rows import Row
 
@@ -144,7 +154,7 @@ class Spreadsheet(Connector):
         if self._letters:
             notes += (f"Its letters are written in {ENCODINGS.get(self._letters, self._letters)}.",)
         place = place_of(self.settings["path"])
-        return Identity(place or ".", place or "The folder for files", notes=notes)
+        return Identity(place or ".", place_in_words(place), notes=notes)
 
     def describe(self, object_types: Sequence[str] = ()) -> tuple[ObjectType, ...]:
         """The rows; every column holds text."""

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
-from connectors.folder import file_trouble, inside, name_of
+from connectors.folder import UPLOADS, file_trouble, inside, name_of
 from connectors.records import NeedsAttention, Temporary
 from connectors.systems.spreadsheet.written import is_written_here
 from connectors.tables.archives import archived, is_archive
@@ -37,6 +37,18 @@ class Stamp:
 def place_of(path: str) -> str:
     """The folder, file or pattern that a path setting names, from our folder on."""
     return name_of(inside(path)) if path else ""
+
+
+def place_in_words(place: str) -> str:
+    """A place in our folder as people know it. What was uploaded lies under a name that only we use."""
+    if not place:
+        return "The folder for files"
+    if place.startswith(f"{UPLOADS}/"):
+        return "The uploaded file"
+    if inside(place).is_dir():
+        return f"The folder {place}"
+    folder, _, name = place.rpartition("/")
+    return f"{name} in the folder {folder}" if folder else name
 
 
 def find(path: str) -> Stamp:

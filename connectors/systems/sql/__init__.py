@@ -5,14 +5,11 @@ Statements are built from what the database says of its tables, never from text,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from threading import RLock
 from typing import Any
 
-from django import forms
-from django.core.exceptions import ValidationError
 from sqlalchemy import URL, Connection, Engine, insert, select, update
 
 from connectors.base import Connector, ConnectorSettings, SecretField
@@ -35,37 +32,10 @@ from connectors.records import (
 )
 from connectors.systems.sql.address import open_engine, place_of, url_of, usable_url
 from connectors.systems.sql.errors import told
+from connectors.systems.sql.objects import TablesField
 from connectors.systems.sql.reading import PAGE_ROWS, Reader
 from connectors.systems.sql.tables import BATCH, Thing, thing_of
 from connectors.systems.sql.values import as_key, as_moment, as_sent, id_of
-
-LONGEST_NAME = 200
-PARTS = {"table", "key", "changed_since"}
-EXAMPLE = '{"person": {"table": "crm.person", "key": "id", "changed_since": "updated_at"}}'
-
-
-def usable_objects(value: Any) -> None:
-    """A form's check of the objects."""
-    if not isinstance(value, dict) or not all(_is_object(name, given) for name, given in value.items()):
-        raise ValidationError(f"Write them like {EXAMPLE}; changed_since may be left out.")
-
-
-def _is_object(name: str, given: Any) -> bool:
-    if not isinstance(given, dict) or not {"table", "key"} <= set(given) <= PARTS:
-        return False
-    is_text = all(isinstance(each, str) for each in given.values())
-    return (
-        bool(re.fullmatch(r"\w[\w. -]*", name))
-        and len(name) <= LONGEST_NAME
-        and is_text
-        and all((given["table"], given["key"]))
-    )
-
-
-class _TablesField(forms.JSONField):
-    def prepare_value(self, value: Any) -> Any:
-        # Before anything is typed, the empty box instead of the word null.
-        return "" if value is None else super().prepare_value(value)
 
 
 class SqlSettings(ConnectorSettings):
@@ -77,12 +47,9 @@ class SqlSettings(ConnectorSettings):
         help_text="Like postgresql://reader:password@db.example.edu/crm, from whoever looks after the database; for an "
         "SQLite file in the folder for files, sqlite:///crm.db. It holds the password, so all of it is kept secret.",
     )
-    objects = _TablesField(
+    objects = TablesField(
         label="Tables and views",
-        validators=[usable_objects],
-        help_text=f"What each kind of record is called here, and its table or view, as in {EXAMPLE}. key: the column "
-        "that tells whose row it is. changed_since: the column with the time, or the number, of a row's last change; "
-        "without one the whole table is read each time.",
+        help_text="What of the database is read and written: each table or view is a kind of record.",
     )
 
 
