@@ -25,7 +25,10 @@ from mappings.rules import Side
 
 REPLACED = (ChangeRecord.State.CLOSED, ChangeRecord.State.DROPPED)
 """A later run wrote these anew: what they came to is told there."""
-ASKED: Mapping[type[Conflict] | type[Review], str] = {Conflict: "both sides had changed it", Review: "a change was to be reviewed"}
+ASKED: Mapping[type[Conflict] | type[Review], str] = {
+    Conflict: "both sides had changed it",
+    Review: "a change was to be reviewed",
+}
 OUTCOMES: Mapping[str, Said] = {
     Question.State.OPEN: Said("waits for a decision", "warn"),
     Question.State.HELD: Said("on hold", "warn"),
