@@ -35,6 +35,8 @@ OUTCOMES: Mapping[str, Said] = {
     Question.State.DECIDED: Said("decided, not sent yet"),
     Question.State.CLOSED: Said("over"),
 }
+BOTH_CHANGED = "both changed"
+"""The reason of most conflicts, which the heading says already."""
 BROUGHT, TOO_LATE = Said("read", "good"), Said("history only")
 TOO_LATE_WHY = "a newer change had been read before"
 AGREED = Said("agreed", "good")
@@ -184,6 +186,7 @@ class _Told:
 
     def of_question(self, question: Conflict | Review) -> Entry:
         names = self.names[question.run.version_id]
+        side = question.side if isinstance(question, Review) else ""
         choice = CHOICES.get(question.choice, question.choice)
         if question.choice in {side.value for side in Side}:
             choice = f"use what {names.side(question.choice)} says"
@@ -194,7 +197,7 @@ class _Told:
             ASKED[type(question)],
             OUTCOMES[question.state],
             after=_shown(question, names),
-            why=question.reason,
+            why="" if question.reason == BOTH_CHANGED else rule_said(question.reason, side, names),
             reason=question.comment,
             who=(decided,) if question.choice else (),
             run=question.run_id,

@@ -27,7 +27,6 @@ class LinkAdmin(ListAdmin):
     """These records are one person."""
 
     list_display = ("person", "records", "sync", "state", "rule", "created_at")
-    list_display_links = ("person",)
     list_filter = ("sync", "state")
     search_fields = ("members__record__remote_id__exact",)
     search_help_text = "The id of one of their records"
@@ -45,8 +44,14 @@ class LinkAdmin(ListAdmin):
         rows: QuerySet[Link] = super().get_queryset(request)
         return rows.select_related("sync").prefetch_related(Prefetch("members", members))
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return self.list_display if _sees_people(request) else ("__str__", *self.list_display[1:])
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
+        return list_display[:1]
+
     def page(self, request: HttpRequest, found: Link) -> HttpResponseBase:
-        if not all(map(request.user.has_perm, SEES_PEOPLE)):
+        if not _sees_people(request):
             raise PermissionDenied
         shown = portrait(found)
         trail = [("Linked people", self.address("changelist"))]
@@ -66,3 +71,7 @@ class LinkAdmin(ListAdmin):
     @admin.display(description="Records")
     def records(self, link: Link) -> str:
         return format_html_join(" ↔ ", "{}", ((member.record.remote_id,) for member in link.members.all()))
+
+
+def _sees_people(request: HttpRequest) -> bool:
+    return all(map(request.user.has_perm, SEES_PEOPLE))

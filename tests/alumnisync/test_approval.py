@@ -11,7 +11,7 @@ from alumnisync.review import approve
 from connectors.records import NeedsAttention
 from tests.factories import PAIRS, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
 
 HOME = ({"left": "city", "right": "city", "group": "home"}, {"left": "zip", "right": "zip", "group": "home"})
 MARY = {"first": "Mary", "last": "Somerville", "email": "m@example.org", "dead": False}

@@ -12,7 +12,7 @@ from connectors.records import Rejected
 from tests.alumnisync.gifts import Office
 from tests.factories import PAIRS, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
 
 
 def recorded(**options: Any) -> tuple[Office, str]:

@@ -66,6 +66,8 @@ def test_every_value_is_there_in_the_order_of_time_with_who_and_why() -> None:
     found = entries(world)
     assert found == sorted(found, key=lambda one: one.at)
     sent = next(one for one in found if one.after == "Augusta")
+    assert sent.run
+    assert sent.change
     run = SyncRun.objects.get(pk=sent.run)
     assert (sent.where, sent.record_id, sent.from_where, sent.from_id) == (
         f"{world.sync} right", right, f"{world.sync} left", left,

@@ -8,7 +8,7 @@ from alumnisync.models import Link, Member
 from alumnisync.review import Refusal, settle_match
 from tests.factories import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
 
 
 def two_people(count: int = 2) -> tuple[World, list[tuple[str, str]]]:

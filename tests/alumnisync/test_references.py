@@ -12,7 +12,7 @@ from connectors.models import RemoteRecord
 from mappings.models import Sync
 from tests.alumnisync.gifts import Office
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
 LOOK_UP = '"connectors_remoterecord"."remote_id" IN'
 
 

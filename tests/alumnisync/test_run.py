@@ -9,7 +9,7 @@ from alumnisync.versions import activate
 from mappings.models import MappingVersion
 from tests.factories import PAIRS, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
 
 
 def test_the_first_run_is_a_preview_that_writes_nothing() -> None:

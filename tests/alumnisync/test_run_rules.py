@@ -11,7 +11,7 @@ from alumnisync.review import approve, settle_match
 from connectors.records import NeedsAttention, Rejected, Temporary, Unknown
 from tests.factories import PAIRS, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
 
 
 def paired(count: int, **options: Any) -> tuple[World, list[tuple[str, str]]]:

@@ -16,7 +16,7 @@ from connectors.records import Values
 from tests.alumnisync.test_statements import statements
 from tests.factories import PAIRS, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
 
 CONSENT = {"left": "no_mail", "right": "no_mail", "kind": "consent", "restricted_when": {"left": True, "right": True}}
 DEAD = {"left": "dead", "right": "dead", "kind": "deceased"}

@@ -80,6 +80,7 @@ def busy(there: Stage) -> Stage:
         "alumni360", "user", first_name="Robin", last_name="Ashgrove", class_year="1998", email="rob98@example.org"
     )
     there.sync(SYNC)
+    there.manage("drift", SYNC)
     return there
 
 
