@@ -8,6 +8,7 @@ POST change {"object_type", "id", "values"}       → {}
 POST remove {"object_type", "id"}                 → {}
 POST faults {"next": {"kind", …}} or {"every": {"n", "kinds", …}} or {"clear": true}   → {}
 POST latency {"seconds"}                          → {}
+POST glitch {"kind", "object_type"[, "field", "share", "value"]} → {"records"}      POST mend {} → {"records"}
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from connectors.sandbox.glitches import mend, play
 from connectors.sandbox.stand_in import Answer, Request, StandIn
 
 CONTROL = "/_sandbox/"
@@ -75,6 +77,14 @@ def _latency(there: StandIn, given: Any) -> Any:
     return {}
 
 
+def _glitch(there: StandIn, given: Any) -> Any:
+    return {"records": play(there, **given)}
+
+
+def _mend(there: StandIn, given: Any) -> Any:
+    return {"records": mend(there)}
+
+
 _VERBS: dict[tuple[str, str], Callable[[StandIn, Any], Any]] = {
     ("GET", "counts"): _counts,
     ("GET", "log"): _log,
@@ -84,4 +94,6 @@ _VERBS: dict[tuple[str, str], Callable[[StandIn, Any], Any]] = {
     ("POST", "remove"): _remove,
     ("POST", "faults"): _faults,
     ("POST", "latency"): _latency,
+    ("POST", "glitch"): _glitch,
+    ("POST", "mend"): _mend,
 }

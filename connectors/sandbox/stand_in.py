@@ -93,6 +93,7 @@ class StandIn(ABC):
     creates_of   who was created through the interface, and how often
     clock     tells the system's time; may be replaced
     latency   seconds each answer takes longer
+    former    what glitches changed: object type → id → what it held before
     """
 
     system: ClassVar[str]
@@ -108,6 +109,7 @@ class StandIn(ABC):
         self.faults = Faults(seed)
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.latency = 0.0
+        self.former: dict[str, dict[str, Row]] = {}
         self.lock = threading.RLock()
         self.server: HTTPServer | None = None
 
