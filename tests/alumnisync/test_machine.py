@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from connectors.records import Field, Values
+from connectors.records import Values
 from mappings.rules import Side
 from tests.alumnisync.machine.core import COMMON
 from tests.alumnisync.machine.histories import QUICK_SEED, play, play_many
@@ -49,7 +48,6 @@ class Office(Ruled):
         self.worlds = [world]
         self.systems = {side.value: self.store(world, side) for side in Side}
         for store in self.systems.values():
-            add_level(store)
             store.answer_with_record = draw(st.booleans())
         if draw(st.booleans()):
             self.systems[draw(st.sampled_from(Side)).value].normalise = draw(st.sampled_from([shout, trim]))
@@ -86,12 +84,6 @@ class Office(Ruled):
     def staff_decide(self, data: st.DataObject) -> None:
         answers = [self.decide_conflict, self.answer_review, self.settle_a_match, self.answer_run, self.finish_aside]
         self.happen(data, 4, [*answers, self.decide_conflict, self.edit_both])
-
-
-def add_level(store: Watched) -> None:
-    """A drop-down besides what every system of the tests has."""
-    kind = store.types["person"]
-    store.types["person"] = replace(kind, fields=(*kind.fields, Field("level")))
 
 
 def shout(values: Values) -> Values:

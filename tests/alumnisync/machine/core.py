@@ -46,7 +46,10 @@ class Typed(NamedTuple):
 
 
 class Machine(RuleBasedStateMachine):
-    """worlds: the syncs; systems: name → system, a system that two syncs share once."""
+    """worlds: the syncs; systems: name → system, a system that two syncs share once.
+
+    is_sound: every step so far came to its end, so that the dust may settle.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,11 +61,11 @@ class Machine(RuleBasedStateMachine):
         self.systems: dict[str, Watched] = {}
         self.typed: dict[tuple[str, str, str], Typed] = {}
         self.numbers = 0
-        self.is_broken = False
+        self.is_sound = False
 
     def teardown(self) -> None:
         try:
-            if self.worlds and not self.is_broken:
+            if self.is_sound:
                 self.settle_dust()
                 FIGURES["histories"] += 1
         finally:

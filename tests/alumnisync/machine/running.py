@@ -34,14 +34,12 @@ class Running(Machine):
     def happen(self, data: st.DataObject, most: int, things: list[Happening]) -> None:
         """A few of these things, then a run."""
         FIGURES["steps"] += 1
-        try:
-            for _ in range(data.draw(st.integers(1, most))):
-                data.draw(st.sampled_from(things))(data)
-            runs = [self.run_now, self.run_now, self.run_now, self.run_disturbed, self.run_disturbed, self.run_killed]
-            data.draw(st.sampled_from(runs))(data)
-        except BaseException:
-            self.is_broken = True
-            raise
+        self.is_sound = False
+        for _ in range(data.draw(st.integers(1, most))):
+            data.draw(st.sampled_from(things))(data)
+        runs = [self.run_now, self.run_now, self.run_now, self.run_disturbed, self.run_disturbed, self.run_killed]
+        data.draw(st.sampled_from(runs))(data)
+        self.is_sound = True
 
     def run_now(self, data: st.DataObject) -> None:
         world = self.any_world(data)

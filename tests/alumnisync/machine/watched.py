@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
 from connectors.models import FeedRow
-from connectors.records import Values, Write
+from connectors.records import Field, ObjectType, Values, Write
 from connectors.systems.memory import Failure, Store
 from mappings.rules import Side
 from mappings.translate import Translator, raw_equal, same
@@ -69,8 +70,9 @@ class Watched(Store):
     written   what connectors wrote over, in order
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, *types: ObjectType, **options: Any) -> None:
+        # A drop-down besides what every system of the tests has.
+        super().__init__(*(replace(kind, fields=(*kind.fields, Field("level"))) for kind in types), **options)
         self.made_for: Counter[str] = Counter()
         self.wrongs: list[str] = []
         self.readers: dict[str, tuple[Translator, Side]] = {}
