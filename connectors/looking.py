@@ -16,12 +16,14 @@ from connectors.cells import escape
 from connectors.checking import opened, type_of
 from connectors.models import Connection
 from connectors.records import MISSING, Field, NeedsAttention, ObjectType, Page, Record
-from connectors.showing import as_text, is_nothing
+from connectors.showing import as_text, is_nothing, sayable
 
 MOST_RECORDS = 50
 MOST_FIELDS = 150
 """How many fields are asked for: a CRM's object may have eight hundred, and some name them all in an address."""
 EXAMPLES = 3
+DEEPEST = 8
+"""How many objects one within the other are taken apart; what is deeper is shown as it is."""
 LABELS = ("label", "key")
 """What tells the elements of a list apart, as in `emails[work]`."""
 
@@ -83,7 +85,9 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
     """Path → value, paths as field pairs write them: `name.first`, `emails[work].address`."""
     for name, value in values.items():
         path = f"{prefix}{name}"
-        if isinstance(value, dict) and value:
+        if prefix.count(".") >= DEEPEST:
+            yield path, value
+        elif isinstance(value, dict) and value:
             yield from flat(value, f"{path}.")
         elif labelled := _labelled(value):
             for label, element in labelled.items():
@@ -140,9 +144,10 @@ def _column(name: str, described: ObjectType, texts: Sequence[str]) -> Column:
     """name: "" is the records' own ids."""
     known = described.field(name)
     filled = [text for text in texts if text]
+    shown = sayable(name) or "Record id"
     return Column(
-        name or "Record id",
-        known.label if known and known.label else name or "Record id",
+        shown,
+        known.label if known and known.label else shown,
         known.type if known else "",
         len(filled),
         tuple(dict.fromkeys(filled))[:EXAMPLES],

@@ -5,6 +5,7 @@ Pure: no Django.
 
 from __future__ import annotations
 
+import json
 import re
 from difflib import SequenceMatcher
 from typing import Any
@@ -15,6 +16,7 @@ from connectors.records import MISSING
 
 BLANK = "(blank)"
 UNKNOWN = "(not known)"
+TOO_DEEP = "(nested too deep to be shown)"
 PIECES = re.compile(r"\w+|\s+|[^\w\s]")
 LONGEST_COMPARED = 2_000
 """Beyond so many characters two texts are shown as wholly different: comparing takes longer with every one."""
@@ -28,7 +30,23 @@ def as_text(value: Any) -> str:
         return BLANK
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return orjson.dumps(value).decode() if isinstance(value, dict | list) else str(value)
+    return _written_out(value) if isinstance(value, dict | list) else sayable(str(value))
+
+
+def sayable(text: str) -> str:
+    """The text as a page or a file can hold it: half characters, which some systems send, become “?”."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _written_out(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        # Nested deep, a number of twenty digits, half a character: never stored, but seen in a first look.
+        try:
+            return json.dumps(value)
+        except RecursionError:
+            return TOO_DEEP
 
 
 def is_blank(value: Any) -> bool:

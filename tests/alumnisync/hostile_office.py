@@ -134,7 +134,7 @@ def unexplained() -> tuple[Counter[str], list[str]]:
         both = [records[link.pk, side] for side in Side]
         for key, translator in translators.items():
             read = [translator.read(side, record.values) for side, record in zip(Side, both, strict=True)]
-            why = next((UNREADABLE for one in both if one.problem), "") or _why(read, link, key, waiting)
+            why = next((UNREADABLE for one in both if one.problem), "") or _why(read, link, translator, waiting)
             tally[why] += 1
             if why == "unknown":
                 changes = list(link.changes.order_by("-pk").values_list("state", "kind", "reason")[:3])
@@ -143,16 +143,17 @@ def unexplained() -> tuple[Counter[str], list[str]]:
     return tally, found
 
 
-def _why(read: list[Reading], link: Link, pair: str, waiting: set[tuple[int, str]]) -> str:
+def _why(read: list[Reading], link: Link, translator: Translator, waiting: set[tuple[int, str]]) -> str:
     if same(*read):
         return "equal"
-    if (link.pk, pair) in waiting:
+    if (link.pk, translator.pair.key) in waiting:
         return "waits for a person, or set aside"
     if not all(one.is_readable for one in read):
         return "not to be read at the first meeting"
-    # Both sides had it when they met, and nobody has changed it since.
-    base = link.bases.get(pair, {})
-    is_unmoved = base and [base.get("left"), base.get("right")] == [one.raw for one in read]
+    # Both sides had it when they met, or were blanked, and nobody has changed it since.
+    base = link.bases.get(translator.pair.key, {})
+    bases = [translator.read_raw(side, base.get(side.value)) for side in Side]
+    is_unmoved = base and all(map(same, bases, read))
     return "left as they were met, or blank kept" if is_unmoved else "unknown"
 
 

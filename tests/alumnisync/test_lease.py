@@ -131,6 +131,12 @@ def test_a_killed_process_is_dead_even_before_its_parent_buries_it() -> None:
     os.close(done)
 
 
+@pytest.mark.parametrize(("minutes", "dead"), [(-1, False), (-55, False), (-65, True)])
+def test_a_living_process_that_was_silent_for_an_hour_works_on_nothing_any_more(minutes: int, dead: bool) -> None:
+    owner = begun().owner
+    assert is_dead(owned(owner, minutes)) is dead
+
+
 @pytest.mark.parametrize(("minutes", "dead"), [(1, False), (-1, True)])
 def test_on_another_host_the_lease_decides(minutes: int, dead: bool) -> None:
     assert is_dead(owned("elsewhere|1|1|x", minutes)) is dead

@@ -53,6 +53,21 @@ def test_nested_fields_get_the_paths_that_field_pairs_use() -> None:
     }
 
 
+def test_what_is_nested_deep_is_not_taken_apart() -> None:
+    value: dict[str, object] = {"end": 1}
+    for _ in range(900):
+        value = {"in": value}
+    ((path, _),) = flat(value)
+    assert path == ".".join(["in"] * 9)
+
+
+def test_half_characters_and_code_in_names_are_shown_as_text(store: Store, connection: Connection) -> None:
+    store.put("person", {"first": "Ada\ud800", "last": 2**80, "email": ["\ud800"], "\ud800": "x"}, "7")
+    table = csv_of(look(connection, "person"))
+    assert table.encode().decode() == table
+    assert "Ada?" in table
+
+
 def test_a_few_records_are_all_there_is(store: Store, connection: Connection) -> None:
     store.put("person", {"first": "Ada", "last": "", "email": "ada@example.org"}, "7")
     store.put("person", {"first": "Bo", "phone": None}, "8")

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.records import MISSING
-from connectors.showing import LONGEST_COMPARED, as_text, is_nothing, marked
+from connectors.showing import LONGEST_COMPARED, TOO_DEEP, as_text, is_nothing, marked
+from tests.alumnisync.hostile import nested
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,10 @@ from connectors.showing import LONGEST_COMPARED, as_text, is_nothing, marked
         (0, "0"),
         (["a", 1], '["a",1]'),
         ({"city": "Zürich"}, '{"city":"Zürich"}'),
+        ("Ada\ud800King", "Ada?King"),
+        ([2**80, "\ud800"], '[1208925819614629174706176, "\\ud800"]'),
+        (nested(300), "[" * 300 + '"hostile()"' + "]" * 300),
+        (nested(5000), TOO_DEEP),
     ],
 )
 def test_a_value_is_written_out(value: Any, text: str) -> None:
