@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from alumnisync.engine.identity import MERGED
+from alumnisync.engine.created import DEACTIVATE, LEAVE, may_switch_off
+from alumnisync.engine.identity import MERGED, UNLINK
 from alumnisync.engine.newcomers import shown_of
-from alumnisync.engine.plan import RECORDED_UNIT
+from alumnisync.engine.plan import CREATED_UNIT, RECORDED_UNIT
 from alumnisync.engine.poll import accept_list
 from alumnisync.engine.questions import reopen
 from alumnisync.engine.trial import is_trial
 from alumnisync.engine.tries import CREATE_UNIT
+from alumnisync.engine.undoing import OTHER_RULES
 from alumnisync.engine.units import Base
 from alumnisync.models import ChangeRecord, Conflict, Link, Match, Question, Review, SyncRun
 from alumnisync.versions import activate
 from connectors.models import Cursor, RemoteRecord
 from mappings.models import MappingVersion, Sync, SyncSide
 from mappings.rules import Side
+from mappings.versions import rules_of
 
 CHOICES = ("left", "right", "value", "leave")
 MATCH_CHOICES = ("link", "create", "ignore", "never")
 DECIDED = "decided"
 """The rule of a field that is written because a person decided so."""
+CREATED_CHOICES = (UNLINK, DEACTIVATE, LEAVE)
+IS_OVER = "This is closed already."
+NO_SWITCH = (
+    "The rules do not say how a record is switched off there (“deactivate” of that side). "
+    "Do it by hand in the system, then choose to leave it here."
+)
 REFUSALS: Mapping[str, str] = {
     SyncRun.State.FAILED: "failed, so nobody can decide about it. Run the sync again: it goes on from there.",
     SyncRun.State.STOPPED: "was rejected or stopped. Run the sync again to see a new plan.",
@@ -81,7 +91,8 @@ def approve(item: SyncRun | Review, *, by: str, comment: str = "") -> SyncRun | 
         run.version.save(update_fields=["approved_at", "approved_by"])
     for model in (Conflict, Review):
         model.objects.filter(run=run, state=Question.State.HELD).update(state=Question.State.OPEN)
-    for cursor in _lists_of(run):
+    # An undo says nothing about who is there.
+    for cursor in _lists_of(run) if run.kind != SyncRun.Kind.UNDO else ():
         accept_list(cursor)
     return run
 
@@ -97,8 +108,9 @@ def reject(item: SyncRun | Review, *, by: str, why: str) -> SyncRun | Review:
     _refuse_outdated(run)
     run.state, run.reason = SyncRun.State.STOPPED, f"Rejected by {by}: {why}"
     run.save(update_fields=["state", "reason"])
-    if is_trial(run.version):
-        _drop_trial(run, why)
+    if is_trial(run.version) or run.kind == SyncRun.Kind.UNDO:
+        # What an undo shows is as the sync wants it: refusing to put it back refuses no value.
+        _drop_lines(run, why)
         return run
     _reject_changes(run, why)
     held = Review.objects.select_for_update().filter(run=run, state=Question.State.HELD)
@@ -122,9 +134,40 @@ def tick_off(review: Review, *, by: str, comment: str = "") -> Review:
     return review
 
 
+@transaction.atomic
+def settle_created(review: Review, choice: str, *, by: str, comment: str = "") -> Review:
+    """Say what becomes of a record that an undone run had created; the next run carries it out.
+
+    choice: "unlink" (the two are not one person any more, and neither is linked or created again), "deactivate"
+    (what the rules set to switch a record off), "leave". Raises Refusal.
+    """
+    review = Review.objects.select_for_update().get(pk=review.pk)
+    if review.unit != CREATED_UNIT:
+        raise Refusal("Only a record that an undone run had created is unlinked or switched off here.")
+    if review.state in (Question.State.CLOSED, Question.State.HELD):
+        raise Refusal(f"Decide about run {review.run_id} first." if review.state == Question.State.HELD else IS_OVER)
+    if choice not in CREATED_CHOICES:
+        raise Refusal(f"“{choice}” is no choice. Choose unlink, deactivate or leave.")
+    if choice == DEACTIVATE and not can_switch_off(review):
+        raise Refusal(NO_SWITCH)
+    _close_with(review, choice, by=by, comment=comment)
+    if choice == LEAVE:
+        review.state = Question.State.CLOSED
+        review.save(update_fields=["state"])
+    return review
+
+
+def can_switch_off(review: Review) -> bool:
+    """Whether the rules in force say how a record is switched off where this one was created."""
+    version = review.link.sync.active_version()
+    return version is not None and may_switch_off(rules_of(version).sides[Side(review.side)])
+
+
 def _sendable(review: Review) -> Review:
     """The review, locked. Raises Refusal for one that nothing is ever sent for."""
     row = Review.objects.select_for_update().get(pk=review.pk)
+    if row.unit == CREATED_UNIT:
+        raise Refusal("Say what becomes of the new record: unlink, deactivate or leave.")
     if row.unit == RECORDED_UNIT:
         raise Refusal("Nothing is sent for this: correct it by hand there, then tick it off.")
     return row
@@ -153,7 +196,7 @@ def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | N
     return match
 
 
-def _drop_trial(run: SyncRun, why: str) -> None:
+def _drop_lines(run: SyncRun, why: str) -> None:
     """Refuse what a draft would do: the values it shows may still come by the rules in force, so none is remembered."""
     waiting = run.changes.filter(state__in=(ChangeRecord.State.PLANNED, ChangeRecord.State.HELD))
     waiting.update(state=ChangeRecord.State.REJECTED, reason=why, finished_at=timezone.now())
@@ -273,14 +316,18 @@ def _refuse_creates(changes: list[ChangeRecord], why: str) -> None:
 def _remember_refused(link: Link, sender: Side, values: Mapping[str, Any]) -> None:
     for pair, raw in values.items():
         base = Base.load(link.bases.get(pair, {}))
-        base = Base(base.held, {**base.refused, sender: raw}, base.kept_blank)
+        base = replace(base, refused={**base.refused, sender: raw})
         link.bases = {**link.bases, pair: base.dump()}
 
 
 def _refuse_outdated(run: SyncRun) -> None:
+    if run.state == SyncRun.State.SUPERSEDED and run.kind == SyncRun.Kind.UNDO:
+        raise Refusal(f"Run {run.pk} is out of date. {run.reason}")
     if run.state == SyncRun.State.SUPERSEDED:
         newer = run.sync.runs.filter(pk__gt=run.pk).order_by("-pk").first()
         raise Refusal(f"Run {run.pk} is out of date: run {newer.pk if newer else '?'} looked at everything anew.")
+    if run.version.state == MappingVersion.State.RETIRED and run.kind == SyncRun.Kind.UNDO:
+        raise Refusal(f"Run {run.pk}: {OTHER_RULES}")
     if run.version.state == MappingVersion.State.RETIRED:
         raise Refusal(f"Run {run.pk} was worked out by rules that are no longer in force. Run the sync again.")
     if run.state in REFUSALS:

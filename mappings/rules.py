@@ -147,6 +147,7 @@ class SideRules:
     key_field  field here that holds the other side's record id, or ""
     create     whether records may be created *here*
     on_create  constants set on a record created here
+    deactivate what is set on a record here that is to be switched off, where the system has such a field
     scope      sandboxed expression over `record`: who takes part; "" is everybody
     narrow     filter in the system's own language, besides the scope
     write_once records here are the institution's books: created, and never changed by us
@@ -160,6 +161,7 @@ class SideRules:
     key_field: str = ""
     create: Create = Create.OFF
     on_create: Mapping[str, Any] = field(default_factory=dict)
+    deactivate: Mapping[str, Any] = field(default_factory=dict)
     scope: str = ""
     narrow: str = ""
     gone: Gone = Gone.FLAG

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from alumnisync.engine.units import SIDES, Base, Decision, FieldWrite, Outcome, Sight, Unit, Verdict
+from alumnisync.engine.units import SIDES, UNDONE, Base, Decision, FieldWrite, Outcome, Sight, Unit, Verdict
 from connectors.records import MISSING
 from mappings.rules import ConflictRule, FirstMeeting, OnBlank, OnInvalid, Side, Word
 from mappings.translate import Carried, Reading, raw_equal, same
@@ -48,7 +48,10 @@ def _judge(unit: Unit) -> Outcome:
 
 
 def _rest(unit: Unit) -> Outcome:
-    return Outcome(Verdict.NOTHING, drift="" if unit.agrees() else "left as they were")
+    if unit.agrees():
+        return Outcome(Verdict.NOTHING)
+    was_undone = any(sight.base.undone for sight in unit.sights)
+    return Outcome(Verdict.NOTHING, drift=UNDONE if was_undone else "left as they were")
 
 
 def _meet(unit: Unit) -> Outcome:

@@ -12,6 +12,8 @@ from mappings.rules import PairRules, Side, Word
 from mappings.translate import Reading, Translator, raw_equal, same
 
 SIDES = (Side.LEFT, Side.RIGHT)
+UNDONE = "undone"
+"""The rule of a field that an undo put back, and why the sides differ from then on."""
 
 
 class Verdict(StrEnum):
@@ -31,11 +33,13 @@ class Base:
 
     refused     side → the value there that a person refused to send on; it counts as unchanged while it stands
     kept_blank  the side whose removal was kept to itself: nothing goes back there without a person
+    undone      an undo put back what one of the sides held: they differ since, as a person wanted it
     """
 
     held: Mapping[Side, Any] = field(default_factory=dict)
     refused: Mapping[Side, Any] = field(default_factory=dict)
     kept_blank: Side | None = None
+    undone: bool = False
 
     @classmethod
     def load(cls, entry: Mapping[str, Any]) -> Base:
@@ -45,6 +49,7 @@ class Base:
             {side: entry[side] for side in SIDES if side in entry},
             {Side(side): raw for side, raw in entry.get("refused", {}).items()},
             Side(blank) if blank else None,
+            entry.get(UNDONE, False),
         )
 
     def dump(self) -> dict[str, Any]:
@@ -54,6 +59,8 @@ class Base:
             entry["refused"] = {side.value: raw for side, raw in self.refused.items()}
         if self.kept_blank:
             entry["kept_blank"] = self.kept_blank.value
+        if self.undone:
+            entry[UNDONE] = True
         return entry
 
 

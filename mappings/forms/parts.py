@@ -17,6 +17,8 @@ from mappings.setup.contents import Plain
 from mappings.setup.syncs import GUARDS
 
 SIDES = ("left", "right")
+CONSTANTS = ("on_create", "deactivate")
+"""Settings of a side that are fields with values."""
 TYPED_HINT = 'true, false and numbers are sent as such; put them in "quotes" to send them as text.'
 SCOPE_HINT = (
     "Blank: everybody. Else a condition on the record, like record['Alumnus__c'] or "
@@ -67,6 +69,12 @@ class SidePart(Part):
         widget=TwoColumns(("Field", "Value"), joint="="),
         help_text=TYPED_HINT,
     )
+    deactivate = RowsField(
+        label="Set to switch a record off",
+        required=False,
+        widget=TwoColumns(("Field", "Value"), joint="="),
+        help_text="Offered for records that an undone run had made. Leave it empty where the system has no such field.",
+    )
     gone = choice("When a record is no longer found", wording.GONE_CHOICES)
     write_once = forms.BooleanField(
         label="Records here are written once and never changed",
@@ -87,19 +95,23 @@ class SidePart(Part):
         self.fields["connection"].widget.choices = blank + [(name, name) for name in connections]
         self.fields["object"].widget.attrs["list"] = f"kinds-{side}"
         self.fields["key_field"].widget.attrs["list"] = f"fields-{side}"
-        self.fields["on_create"].widget.lists = (f"fields-{side}", "")
+        for word in CONSTANTS:
+            self.fields[word].widget.lists = (f"fields-{side}", "")
 
     @staticmethod
     def filled(plain: Plain) -> Plain:
         """What the form shows for a side's settings."""
-        return {**plain, "on_create": [(name, as_typed(value)) for name, value in plain.get("on_create", {}).items()]}
+        rows = {word: [(name, as_typed(value)) for name, value in plain.get(word, {}).items()] for word in CONSTANTS}
+        return {**plain, **rows}
 
     def plain(self) -> Plain:
         words = ("scope", "filter", "key_field", "create", "gone")
         said = {"connection": self.said("connection"), "object": self.said("object")}
         said |= {word: value for word in words if (value := self.said(word))}
-        constants = {name: typed(value) for name, value in self.cleaned_data.get("on_create") or ()}
-        return {**said, "on_create": constants, **self._ticked()}
+        constants = {
+            word: {name: typed(value) for name, value in self.cleaned_data.get(word) or ()} for word in CONSTANTS
+        }
+        return {**said, **constants, **self._ticked()}
 
     def _ticked(self) -> Plain:
         return {word: bool(self.cleaned_data.get(word)) for word in ("several", "write_once")}
