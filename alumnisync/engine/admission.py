@@ -103,9 +103,9 @@ def _previewed(sync: Sync) -> MappingVersion | None:
 
 def _refuse_trial(sync: Sync) -> None:
     """A preview by other rules plans everything anew: what a person is at, or approved, would be lost in it."""
-    held = sync.runs.filter(state=State.HELD, version__state=MappingVersion.State.ACTIVE)
     # No plan touches what an undo would put back.
-    held = held.exclude(kind=SyncRun.Kind.UNDO).first()
+    plans = sync.runs.exclude(kind=SyncRun.Kind.UNDO)
+    held = plans.filter(state=State.HELD, version__state=MappingVersion.State.ACTIVE).first()
     if held is not None:
         raise Refused(f"Run {held.pk} is on hold. Decide run {held.pk} first.", held)
     waiting = approved_and_unfinished(sync)

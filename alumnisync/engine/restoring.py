@@ -63,12 +63,12 @@ class Stand:
 
     held     side → what it says
     speaker  side → the record that counts there for the unit
-    since    (side, pair) → what was there before our first later write of a field; MISSING: that is not known
+    since    pair that was written or settled later → a side, and what it held before; MISSING: that is not known
     """
 
     held: Mapping[Side, Held]
     speaker: Mapping[Side, int]
-    since: Mapping[tuple[Side, str], Any] = field(default_factory=dict)
+    since: Mapping[str, tuple[Side, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +178,11 @@ class _Unit:
         now = {side: self._now(translator, side) for side in SIDES}
         if not (any(one.is_missing for one in now.values()) or same(*now.values())):
             return True
-        key = translator.pair.key
-        was = {side: self.stand.since[side, key] for side in SIDES if (side, key) in self.stand.since}
-        return any(raw is MISSING or not _is(translator, side, now[side], raw) for side, raw in was.items())
+        if translator.pair.key not in self.stand.since:
+            return False
+        # The two were the same then, so either of them tells what both held.
+        side, raw = self.stand.since[translator.pair.key]
+        return raw is MISSING or not _is(translator, side, now[side], raw)
 
     def _now(self, translator: Translator, side: Side) -> Reading:
         held = self.stand.held[side].of(self.unit)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -52,7 +53,7 @@ def waiting(sync: Sync) -> QuerySet[SyncRun]:
     return undos.filter(Q(state__in=on_their_way) | Q(state=SyncRun.State.FAILED, approved_at__isnull=False))
 
 
-def to_undo(run: SyncRun, only: Mapping[str, Sequence[object]]) -> QuerySet[ChangeRecord]:
+def to_undo(run: SyncRun, only: Mapping[str, Any]) -> QuerySet[ChangeRecord]:
     """What a run wrote. only: "links" and "units" that it is narrowed to."""
     rows = run.changes.filter(state=State.DONE, kind__in=(Kind.CREATE, Kind.UPDATE, Kind.STAMP))
     if only.get("links"):
@@ -287,8 +288,8 @@ def _as_it_is(change: ChangeRecord, row: FieldChange) -> FieldChange:
 
 def _since(
     ctx: Context, ids: Sequence[int], changes: Mapping[int, Sequence[ChangeRecord]]
-) -> dict[tuple[int, str], dict[tuple[Side, str], object]]:
-    """(link, group) → what was there before our first later write of each of its fields."""
+) -> dict[tuple[int, str], dict[str, tuple[Side, object]]]:
+    """(link, group) → pair that was written or settled later → a side, and what it held before that."""
     groups = {unit for unit, pairs in ctx.planner.units.items() if len(pairs) > 1}
     ended = {pk: max(one.finished_at for one in ones if one.finished_at) for pk, ones in changes.items()}
     if not groups or not ended:
@@ -296,7 +297,7 @@ def _since(
     later = ChangeRecord.objects.filter(
         link_id__in=ids, state=State.DONE, finished_at__gt=min(ended.values()), kind__in=(Kind.UPDATE, Kind.SETTLE)
     ).exclude(run=ctx.run.undoes)
-    found: dict[tuple[int, str], dict[tuple[Side, str], object]] = defaultdict(dict)
+    found: dict[tuple[int, str], dict[str, tuple[Side, object]]] = defaultdict(dict)
     for change in later.order_by("finished_at", "pk").prefetch_related("fields"):
         link = change.link_id or 0
         if change.finished_at is None or change.finished_at <= ended[link]:
@@ -304,12 +305,12 @@ def _since(
         for pair, side, before in _touched(change):
             unit = ctx.planner.unit_of(pair) if pair in ctx.planner.translators else ""
             if unit in groups:
-                found[link, unit].setdefault((side, pair), before)
+                found[link, unit].setdefault(pair, (side, before))
     return found
 
 
 def _touched(change: ChangeRecord) -> list[tuple[str, Side, object]]:
     """Pair, side and what was there before; where both sides came to agree by themselves that is not known."""
     if change.kind == Kind.SETTLE:
-        return [(pair, side, MISSING) for pair in change.settles for side in SIDES]
+        return [(pair, SIDES[0], MISSING) for pair in change.settles]
     return [(row.pair, Side(change.side), row.before) for row in change.fields.all() if row.pair]
