@@ -9,33 +9,25 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from alumnisync.engine.created import DEACTIVATE, LEAVE, may_switch_off
-from alumnisync.engine.identity import MERGED, UNLINK
+from alumnisync.engine.identity import MERGED
 from alumnisync.engine.newcomers import shown_of
 from alumnisync.engine.plan import CREATED_UNIT, RECORDED_UNIT
 from alumnisync.engine.poll import accept_list
 from alumnisync.engine.questions import reopen
 from alumnisync.engine.trial import is_trial
 from alumnisync.engine.tries import CREATE_UNIT
-from alumnisync.engine.undoing import OTHER_RULES
+from alumnisync.engine.undone import OTHER_RULES
 from alumnisync.engine.units import Base
 from alumnisync.models import ChangeRecord, Conflict, Link, Match, Question, Review, SyncRun
 from alumnisync.versions import activate
 from connectors.models import Cursor, RemoteRecord
 from mappings.models import MappingVersion, Sync, SyncSide
 from mappings.rules import Side
-from mappings.versions import rules_of
 
 CHOICES = ("left", "right", "value", "leave")
 MATCH_CHOICES = ("link", "create", "ignore", "never")
 DECIDED = "decided"
 """The rule of a field that is written because a person decided so."""
-CREATED_CHOICES = (UNLINK, DEACTIVATE, LEAVE)
-IS_OVER = "This is closed already."
-NO_SWITCH = (
-    "The rules do not say how a record is switched off there (“deactivate” of that side). "
-    "Do it by hand in the system, then choose to leave it here."
-)
 REFUSALS: Mapping[str, str] = {
     SyncRun.State.FAILED: "failed, so nobody can decide about it. Run the sync again: it goes on from there.",
     SyncRun.State.STOPPED: "was rejected or stopped. Run the sync again to see a new plan.",
@@ -64,7 +56,7 @@ def decide(conflict: Conflict, choice: str, *, by: str, value: Any = None, comme
         raise Refusal("This is closed already: the two sides agree, or one of them moved back.")
     _refuse_question_of_trial(conflict)
     own = _own_value(conflict, value) if choice == "value" else None
-    _close_with(conflict, choice, by=by, value=own, comment=comment)
+    close_with(conflict, choice, by=by, value=own, comment=comment)
     return conflict
 
 
@@ -130,37 +122,8 @@ def tick_off(review: Review, *, by: str, comment: str = "") -> Review:
     if review.state == Question.State.CLOSED:
         raise Refusal("This is closed already: the two sides agree by now.")
     _refuse_question_of_trial(review)
-    _close_with(review, "leave", by=by, comment=comment)
+    close_with(review, "leave", by=by, comment=comment)
     return review
-
-
-@transaction.atomic
-def settle_created(review: Review, choice: str, *, by: str, comment: str = "") -> Review:
-    """Say what becomes of a record that an undone run had created; the next run carries it out.
-
-    choice: "unlink" (the two are not one person any more, and neither is linked or created again), "deactivate"
-    (what the rules set to switch a record off), "leave". Raises Refusal.
-    """
-    review = Review.objects.select_for_update().get(pk=review.pk)
-    if review.unit != CREATED_UNIT:
-        raise Refusal("Only a record that an undone run had created is unlinked or switched off here.")
-    if review.state in (Question.State.CLOSED, Question.State.HELD):
-        raise Refusal(f"Decide about run {review.run_id} first." if review.state == Question.State.HELD else IS_OVER)
-    if choice not in CREATED_CHOICES:
-        raise Refusal(f"“{choice}” is no choice. Choose unlink, deactivate or leave.")
-    if choice == DEACTIVATE and not can_switch_off(review):
-        raise Refusal(NO_SWITCH)
-    _close_with(review, choice, by=by, comment=comment)
-    if choice == LEAVE:
-        review.state = Question.State.CLOSED
-        review.save(update_fields=["state"])
-    return review
-
-
-def can_switch_off(review: Review) -> bool:
-    """Whether the rules in force say how a record is switched off where this one was created."""
-    version = review.link.sync.active_version()
-    return version is not None and may_switch_off(rules_of(version).sides[Side(review.side)])
 
 
 def _sendable(review: Review) -> Review:
@@ -223,7 +186,7 @@ def _own_value(conflict: Conflict, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _close_with(
+def close_with(
     question: Conflict | Review,
     choice: str,
     *,
@@ -231,6 +194,7 @@ def _close_with(
     value: dict[str, Any] | None = None,
     comment: str = "",
 ) -> None:
+    """Keep what somebody decided."""
     question.choice, question.value, question.comment = choice, value, comment
     question.state = Question.State.DECIDED
     question.decided_by, question.decided_at = by, timezone.now()
@@ -241,7 +205,7 @@ def _approve_review(review: Review, by: str, comment: str) -> Review:
     if review.state == Question.State.CLOSED:
         raise Refusal("This change is closed already.")
     _refuse_question_of_trial(review)
-    _close_with(review, Side(review.side).other.value, by=by, comment=comment)
+    close_with(review, Side(review.side).other.value, by=by, comment=comment)
     return review
 
 
@@ -249,7 +213,7 @@ def _reject_review(review: Review, by: str, why: str) -> Review:
     if review.state == Question.State.CLOSED:
         raise Refusal("This change is closed already.")
     sender = Side(review.side).other
-    _close_with(review, "leave", by=by, comment=why)
+    close_with(review, "leave", by=by, comment=why)
     if review.link.state == Link.State.ACTIVE:
         _remember_refused(review.link, sender, review.shown.get(sender.value, {}))
         review.link.save(update_fields=["bases"])
@@ -321,13 +285,12 @@ def _remember_refused(link: Link, sender: Side, values: Mapping[str, Any]) -> No
 
 
 def _refuse_outdated(run: SyncRun) -> None:
-    if run.state == SyncRun.State.SUPERSEDED and run.kind == SyncRun.Kind.UNDO:
-        raise Refusal(f"Run {run.pk} is out of date. {run.reason}")
+    is_over = run.state == SyncRun.State.SUPERSEDED or run.version.state == MappingVersion.State.RETIRED
+    if is_over and run.kind == SyncRun.Kind.UNDO:
+        raise Refusal(f"Run {run.pk} is out of date. {run.reason or OTHER_RULES}")
     if run.state == SyncRun.State.SUPERSEDED:
         newer = run.sync.runs.filter(pk__gt=run.pk).order_by("-pk").first()
         raise Refusal(f"Run {run.pk} is out of date: run {newer.pk if newer else '?'} looked at everything anew.")
-    if run.version.state == MappingVersion.State.RETIRED and run.kind == SyncRun.Kind.UNDO:
-        raise Refusal(f"Run {run.pk}: {OTHER_RULES}")
     if run.version.state == MappingVersion.State.RETIRED:
         raise Refusal(f"Run {run.pk} was worked out by rules that are no longer in force. Run the sync again.")
     if run.state in REFUSALS:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from alumnisync.engine import trial
 from alumnisync.engine.lease import is_dead, is_elsewhere
+from alumnisync.engine.undone import OTHER_RULES
 from alumnisync.models import ChangeRecord, SyncRun
 from mappings.models import MappingVersion, Sync
 from mappings.versions import current_version, draft_of, newest_version
@@ -92,6 +93,20 @@ def approved_and_unfinished(sync: Sync) -> SyncRun | None:
 def _is_unfinished(run: SyncRun) -> bool:
     is_in_force = run.version.state != MappingVersion.State.RETIRED
     return run.approved_at is not None and is_in_force and run.state in (State.QUEUED, State.FAILED)
+
+
+def supersede(run: SyncRun) -> None:
+    """The new plan holds whatever earlier ones had unfinished: they are over."""
+    earlier = run.sync.runs.filter(pk__lt=run.pk, state__in=(State.HELD, State.QUEUED))
+    # An undo is about what was, which no plan takes in; but by other rules it was not worked out.
+    undos = earlier.filter(kind=SyncRun.Kind.UNDO)
+    outdated = undos.filter(state=State.HELD, version__state=MappingVersion.State.RETIRED)
+    outdated.update(state=State.SUPERSEDED, reason=OTHER_RULES)
+    earlier = earlier.exclude(kind=SyncRun.Kind.UNDO)
+    replaced = f"Run {run.pk} looked at everything anew."
+    earlier.update(state=State.SUPERSEDED, reason=replaced)
+    previews = run.sync.runs.filter(pk__lt=run.pk, kind=SyncRun.Kind.PREVIEW, state=State.DONE, approved_at=None)
+    previews.update(state=State.SUPERSEDED, reason=replaced)
 
 
 def _previewed(sync: Sync) -> MappingVersion | None:

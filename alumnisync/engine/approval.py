@@ -15,7 +15,7 @@ from alumnisync.engine.key_index import index
 from alumnisync.engine.keys import identity_rules
 from alumnisync.engine.opening import match_reader
 from alumnisync.engine.presence import Presence, presence_of, sides_of
-from alumnisync.engine.undoing import leave_units
+from alumnisync.engine.undone import leave_units
 from alumnisync.engine.units import SIDES
 from alumnisync.models import ChangeRecord, FieldChange, Link, MatchKey, Member, SyncRun
 from connectors.models import RemoteRecord

@@ -20,7 +20,7 @@ from alumnisync.engine.presence import Presence, presence_of, sides_of
 from alumnisync.engine.questions import Questions, held_by
 from alumnisync.engine.sheet import Sheet, field_change
 from alumnisync.engine.tries import Retry, Tries
-from alumnisync.engine.undoing import waiting
+from alumnisync.engine.undone import waiting
 from alumnisync.engine.units import SIDES, Base, FieldWrite, Outcome, Verdict
 from alumnisync.models import ChangeRecord, Conflict, Link, Member, Review, SyncRun
 from connectors import bulk

@@ -12,6 +12,7 @@ from alumnisync.alerts import tell
 from alumnisync.engine.admission import DIED, Busy, Refused, clear_dead, version_for, version_to_undo_by
 from alumnisync.engine.lease import is_dead
 from alumnisync.engine.run import finish_approved, perform
+from alumnisync.engine.undone import OTHER_RULES
 from alumnisync.models import SyncRun
 from mappings.models import MappingVersion, Sync
 
@@ -68,7 +69,7 @@ def _version_for(run: SyncRun) -> MappingVersion:
 
 def _begin_approved(run: SyncRun, say: Callable[[str], None]) -> SyncRun | None:
     if run.version.state == MappingVersion.State.RETIRED:
-        return _not_run(run, RULES_REPLACED)
+        return _not_run(run, OTHER_RULES if run.kind == SyncRun.Kind.UNDO else RULES_REPLACED)
     if run.sync.state != Sync.State.LIVE and run.kind != SyncRun.Kind.UNDO:
         # The approval is kept: it is carried out once the sync is switched on.
         return None

@@ -21,6 +21,7 @@ from alumnisync.engine.admission import (
     approved_and_unfinished,
     clear_dead,
     refuse_unless_live,
+    supersede,
     version_for,
 )
 from alumnisync.engine.approval import drop_creates_found, drop_what_moved
@@ -41,7 +42,8 @@ from alumnisync.engine.reconcile import fields_for, reconcile
 from alumnisync.engine.recover import await_requests, close_creates, recognise_creates, recover
 from alumnisync.engine.report import close_run, count_written, note_poll
 from alumnisync.engine.settle import move_bases
-from alumnisync.engine.undoing import OTHER_RULES, draft_undo, leave_rest
+from alumnisync.engine.undoing import draft_undo
+from alumnisync.engine.undone import leave_rest
 from alumnisync.engine.units import SIDES
 from alumnisync.engine.whose import give_rows
 from alumnisync.models import ChangeRecord, SyncRun
@@ -169,7 +171,7 @@ def _plan(ctx: Context, upto: Mapping[Side, int], verdicts: list[str]) -> list[H
     close_creates(ctx, is_matched=True)
     ctx.say("Planning…")
     draft(ctx, upto)
-    _supersede(ctx.run)
+    supersede(ctx.run)
     points.reached(points.PLANNED)
     holds = _guard(ctx, verdicts)
     points.reached(points.GUARDED)
@@ -279,20 +281,6 @@ def _match(ctx: Context, upto: Mapping[Side, int]) -> None:
         ctx.say(sentence)
     ctx.run.counts["ignored_keys"] = matched.ignored_keys
     points.reached(points.MATCHED)
-
-
-def _supersede(run: SyncRun) -> None:
-    """The new plan holds whatever earlier ones had unfinished: they are over."""
-    earlier = run.sync.runs.filter(pk__lt=run.pk, state__in=(State.HELD, State.QUEUED))
-    # An undo is about what was, which no plan takes in; but by other rules it was not worked out.
-    undos = earlier.filter(kind=SyncRun.Kind.UNDO)
-    outdated = undos.filter(state=State.HELD, version__state=MappingVersion.State.RETIRED)
-    outdated.update(state=State.SUPERSEDED, reason=OTHER_RULES)
-    earlier = earlier.exclude(kind=SyncRun.Kind.UNDO)
-    replaced = f"Run {run.pk} looked at everything anew."
-    earlier.update(state=State.SUPERSEDED, reason=replaced)
-    previews = run.sync.runs.filter(pk__lt=run.pk, kind=SyncRun.Kind.PREVIEW, state=State.DONE, approved_at=None)
-    previews.update(state=State.SUPERSEDED, reason=replaced)
 
 
 def _guard(ctx: Context, verdicts: list[str]) -> list[Hold]:

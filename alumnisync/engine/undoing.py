@@ -7,11 +7,11 @@ plan or ask stays as it is; neither does any other run take over the lines of an
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from alumnisync.engine import points
@@ -23,18 +23,16 @@ from alumnisync.engine.plan import FROZEN, Person
 from alumnisync.engine.presence import Presence, presence_of, sides_of
 from alumnisync.engine.restoring import Stand, Written, restore
 from alumnisync.engine.sheet import Sheet, field_change
+from alumnisync.engine.undone import line_left
 from alumnisync.engine.units import SIDES, UNDONE, Base
 from alumnisync.models import ChangeRecord, FieldChange, Link, Member, Question, Review, SyncRun
-from connectors import bulk
 from connectors.records import MISSING
 from mappings import paths
-from mappings.models import MappingVersion, Sync
 from mappings.rules import Side
 
 State, Kind = ChangeRecord.State, ChangeRecord.Kind
 GUARD = "undo"
 NOT_YET = "Nothing is put back until somebody has looked at it and approves it."
-OTHER_RULES = "Other rules came into force, so this is not put back any more. Undo the run again to see what can be."
 NOT_LINKED = "The person is no longer linked, or what is kept of them was erased."
 NOT_THERE = "One of the two records does not take part any more."
 MOVING = "Which records of this person count is about to change. Run the sync first."
@@ -42,15 +40,7 @@ WAITS = "Two records of this person were merged; somebody says first who it is."
 UNDER_WAY = "Whether the last write to this person arrived is not known yet. Run the sync first: it finds out."
 GONE = "The record is no longer found there."
 IDS_STAY = "Ids stay: they only say who is who."
-CHANGED_SINCE = "It changed after it was shown, so it stays as it is now."
 OLD_KEPT = "old value kept"
-
-
-def waiting(sync: Sync) -> QuerySet[SyncRun]:
-    """Undos that are still to be planned, approved or carried out."""
-    undos = sync.runs.filter(kind=SyncRun.Kind.UNDO).exclude(version__state=MappingVersion.State.RETIRED)
-    on_their_way = (SyncRun.State.QUEUED, SyncRun.State.RUNNING, SyncRun.State.HELD)
-    return undos.filter(Q(state__in=on_their_way) | Q(state=SyncRun.State.FAILED, approved_at__isnull=False))
 
 
 def to_undo(run: SyncRun, only: Mapping[str, Any]) -> QuerySet[ChangeRecord]:
@@ -83,32 +73,6 @@ def draft_undo(ctx: Context, upto: Mapping[Side, int]) -> None:
     points.reached(points.PLANNED)
 
 
-def leave_units(
-    changes: Iterable[ChangeRecord], fields: Mapping[int, Sequence[FieldChange]], fallen: Set[tuple[int | None, str]]
-) -> None:
-    """Of planned changes leave these (link, unit) as they are; what else is in the same change still goes."""
-    whole, apart = [], []
-    for change in changes:
-        rows = [row for row in fields[change.pk] if (change.link_id, row.unit) in fallen]
-        if len(rows) == len(fields[change.pk]):
-            whole.append(change.pk)
-        elif rows:
-            apart.append((_left(change, change.run_id, CHANGED_SINCE), rows))
-    left = {"state": State.LEFT_ALONE, "reason": CHANGED_SINCE, "finished_at": timezone.now()}
-    ChangeRecord.objects.filter(pk__in=whole).update(**left)
-    bulk.insert(line for line, _ in apart)
-    for line, rows in apart:
-        for row in rows:
-            row.change = line
-    bulk.update((row for _, rows in apart for row in rows), ["change"])
-
-
-def leave_rest(run: SyncRun) -> None:
-    """What an undo could not put back is never tried again by itself: it is left, and listed with why."""
-    run.changes.filter(state=State.DROPPED).update(state=State.LEFT_ALONE, reason=CHANGED_SINCE)
-    run.changes.filter(state__in=(State.SET_ASIDE, State.CLOSED)).update(state=State.LEFT_ALONE)
-
-
 def _close_former(ctx: Context) -> None:
     """What earlier undos of the same run left unfinished is looked at anew."""
     former = ctx.sync.runs.filter(undoes=ctx.run.undoes).exclude(pk=ctx.run.pk)
@@ -130,22 +94,8 @@ def _hold(run: SyncRun, upto: Mapping[Side, int]) -> None:
 def _leave_all(ctx: Context, changes: Sequence[ChangeRecord]) -> None:
     sheet = Sheet(ctx.run)
     for change in changes:
-        sheet.changes.append((_left(change, ctx.run.pk, NOT_LINKED), []))
+        sheet.changes.append((line_left(change, ctx.run.pk, NOT_LINKED), []))
     sheet.store()
-
-
-def _left(change: ChangeRecord, run: int, why: str) -> ChangeRecord:
-    return ChangeRecord(
-        run_id=run,
-        link_id=change.link_id,
-        kind=change.kind,
-        side=change.side,
-        record_id=change.record_id,
-        source_id=change.source_id,
-        state=State.LEFT_ALONE,
-        reason=why,
-        finished_at=timezone.now(),
-    )
 
 
 class _Chunk:
@@ -244,7 +194,7 @@ class _Chunk:
         place = (change.link_id or 0, change.record_id, change.kind, why)
         if place not in self.left:
             self.left[place] = []
-            self.sheet.changes.append((_left(change, self.ctx.run.pk, why), self.left[place]))
+            self.sheet.changes.append((line_left(change, self.ctx.run.pk, why), self.left[place]))
         if row is not None:
             self.left[place].append(_as_it_is(change, row))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alumnisync.engine import restoring, settle, undoing
+from alumnisync.engine import restoring, settle, undoing, undone
 from alumnisync.engine.units import Base
 from alumnisync.models import ChangeRecord, Link, SyncRun
 from alumnisync.review import approve, decide
@@ -100,7 +100,7 @@ def test_what_moves_after_it_was_shown_is_left_and_the_rest_of_the_record_goes(s
     office.edit(side, last="King")
     done = office.approve(shown.pk)
     assert (done["state"], done["updated"]["right"]) == ("done", 1)
-    assert office.reasons(shown.pk) == [undoing.CHANGED_SINCE]
+    assert office.reasons(shown.pk) == [undone.CHANGED_SINCE]
     assert office.held("right")["first"] == "Ada"
     assert office.held(side)["last"] == "King"
 
@@ -295,7 +295,8 @@ def test_a_run_that_only_wrote_ids_is_not_undone() -> None:
 
 def test_what_the_system_refuses_is_listed_with_its_words_and_not_tried_by_itself() -> None:
     office = Office()
-    shown = office.undo(office.carried(last="Lovelace"))
+    run = office.carried(last="Lovelace")
+    shown = office.undo(run)
     office.right.fail(Rejected("“Byron” is not allowed here.", {"last": "not allowed"}))
     done = office.approve(shown.pk)
     assert done["state"] == "partial"
@@ -303,7 +304,7 @@ def test_what_the_system_refuses_is_listed_with_its_words_and_not_tried_by_itsel
     assert "not allowed" in reason
     assert office.is_quiet()
     assert office.reasons(shown.pk) == [reason]
-    assert office.undone(shown.undoes_id)["updated"]["right"] == 1
+    assert office.undone(run)["updated"]["right"] == 1
 
 
 def test_a_record_that_is_gone_by_then_is_listed() -> None:

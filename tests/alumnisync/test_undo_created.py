@@ -8,7 +8,8 @@ import pytest
 
 from alumnisync.engine import created
 from alumnisync.models import ChangeRecord, FieldChange, Link, Match, Review
-from alumnisync.review import Refusal, approve, reject, settle_created, tick_off
+from alumnisync.review import Refusal, approve, reject, tick_off
+from alumnisync.undo import settle_created
 from tests.alumnisync.undos import Office
 
 pytestmark = pytest.mark.django_db
@@ -150,9 +151,10 @@ def test_other_answers_are_refused_in_words() -> None:
     office = Maker()
     office.undone(office.made)
     review = office.asked_about()
-    for answer in (lambda: approve(review, by="pat"), lambda: reject(review, by="pat", why="No.")):
-        with pytest.raises(Refusal, match="unlink, deactivate or leave"):
-            answer()
+    with pytest.raises(Refusal, match="unlink, deactivate or leave"):
+        approve(review, by="pat")
+    with pytest.raises(Refusal, match="unlink, deactivate or leave"):
+        reject(review, by="pat", why="No.")
     with pytest.raises(Refusal, match="ticked off"):
         tick_off(review, by="pat")
     with pytest.raises(Refusal, match="is no choice"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alumnisync.engine import undoing
+from alumnisync.engine import undone
 from alumnisync.engine.admission import approved_and_unfinished
 from alumnisync.engine.queued import work
 from alumnisync.models import ChangeRecord, FieldChange, SyncRun
@@ -162,16 +162,17 @@ def test_a_run_of_a_paused_sync_is_undone_without_switching_it_on() -> None:
 
 def test_other_rules_take_an_undo_that_waits_out_of_date_and_say_so() -> None:
     office = Office()
-    shown = office.undo(office.carried(last="Lovelace"))
+    run = office.carried(last="Lovelace")
+    shown = office.undo(run)
     office.add_version((*PAIRS[1:], PAIRS[0]), {}, {"key_field": "left_id"})
     with pytest.raises(Refusal, match="Undo the run again"):
         approve(SyncRun.objects.get(pk=shown.pk), by="pat")
     office.run()
     shown.refresh_from_db()
-    assert (shown.state, shown.reason) == ("superseded", undoing.OTHER_RULES)
+    assert (shown.state, shown.reason) == ("superseded", undone.OTHER_RULES)
     with pytest.raises(Refusal, match="Undo the run again"):
         approve(shown, by="pat")
-    assert office.undone(shown.undoes_id)["updated"]["right"] == 1
+    assert office.undone(run)["updated"]["right"] == 1
 
 
 def test_a_worker_carries_it_out_and_an_heir_goes_on_for_one_that_died() -> None:

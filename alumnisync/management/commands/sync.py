@@ -53,16 +53,16 @@ class Command(AnsweringCommand):
 
     def _run(self, sync: Sync, options: dict[str, Any]) -> SyncRun:
         if options["approve"] is None:
-            return run_sync(sync, preview=options["preview"], by=_who(), say=self.progress)
+            return run_sync(sync, preview=options["preview"], by=at_the_shell(), say=self.progress)
         run = sync.runs.filter(pk=options["approve"]).first()
         if run is None:
             raise Failure(f"{sync} has no run {options['approve']}.")
-        approved = approve(run, by=_who())
+        approved = approve(run, by=at_the_shell())
         assert isinstance(approved, SyncRun)  # noqa: S101 - tells the type checker which of the two it is
         return finish_approved(approved, say=self.progress)
 
 
-def _who() -> str:
+def at_the_shell() -> str:
     """Who sits at the shell; a container's user may have no name."""
     try:
         return getpass.getuser()
