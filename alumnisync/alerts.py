@@ -46,7 +46,7 @@ NO_ADDRESS = "Open AlumniSync and choose Runs to see it. (SITE_URL is not set, s
 
 def tell(run: SyncRun) -> None:
     """Mail how an ordinary run ended, where that is news to the sync's recipients. Trouble with mail is logged only."""
-    is_preview = run.kind == SyncRun.Kind.PREVIEW and run.approved_at is None
+    is_preview = run.kind != SyncRun.Kind.RUN and run.approved_at is None
     state = STATES.get(SyncRun.State(run.state))
     if is_preview or state is None:
         return

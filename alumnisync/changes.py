@@ -38,6 +38,7 @@ STATES: Mapping[str, Said] = {
     State.SET_ASIDE: Said("couldn't be sent", "bad"),
     State.REJECTED: Said("rejected"),
     State.CLOSED: Said("replaced by a later run"),
+    State.LEFT_ALONE: Said("left as it is"),
 }
 RULES: Mapping[str, str] = {
     "changed": "automatic: changed in {sender}",
@@ -54,6 +55,8 @@ RULES: Mapping[str, str] = {
     "old value kept": "the old value, kept",
     "restricted": "the stricter wins at once",
     "restriction lifted": "a restriction was lifted",
+    "undone": "put back: its run was undone",
+    "switched off": "switched off: the run that had created it was undone",
     "removed on one side, kept on the other": "removed in {to}, kept in {sender}",
 }
 """What the engine calls why a field is written → what people read."""

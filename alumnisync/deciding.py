@@ -11,8 +11,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from alumnisync import review
+from alumnisync import review, undo
 from alumnisync.choosing import linkable, taken_of
+from alumnisync.engine.plan import CREATED_UNIT
 from alumnisync.inbox.lines import records_of
 from alumnisync.inbox.outlook import Outlook, planner_of
 from alumnisync.inbox.wanted import Asked, AskedModel, Wanted
@@ -33,7 +34,7 @@ RECOUNTED = (
 WITH_RUN = "This is on hold with run {run}. Decide about the run first."
 ABOUT: Mapping[AskedModel, tuple[str, ...]] = {
     Conflict: ("left", "right", "leave"),
-    Review: ("approve", "refuse", "leave"),
+    Review: ("approve", "refuse", "leave", *undo.CREATED_CHOICES),
     Match: ("link", "never"),
 }
 """What can be chosen for many at once."""
@@ -195,6 +196,8 @@ def _settle_review(row: Review, choice: str, by: str, comment: str) -> None:
         "refuse": lambda: review.reject(row, by=by, why=comment),
         "leave": lambda: review.tick_off(row, by=by, comment=comment),
     }
+    if row.unit == CREATED_UNIT:
+        decisions = {choice: lambda: undo.settle_created(row, choice, by=by, comment=comment)}
     if choice not in decisions:
         raise Refusal("Choose whether to let it through or to refuse it.")
     decisions[choice]()

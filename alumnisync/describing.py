@@ -105,6 +105,7 @@ def _used(rules: Rules, side: Side) -> Iterator[str]:
     for rule in rules.match:
         yield from rule.paths[side]
     yield from settings.on_create
+    yield from settings.deactivate
     yield from _read_by(settings.scope)
     yield from _read_by(settings.disabled)
 
@@ -150,6 +151,7 @@ def _written(rules: Rules, side: Side) -> Iterator[str]:
             yield pair.keep_old[side]
     if rules.sides[side].create is not Create.OFF:
         yield from rules.sides[side].on_create
+    yield from rules.sides[side].deactivate
 
 
 def _unwritable_fields(rules: Rules, side: Side, described: ObjectType) -> Iterator[str]:

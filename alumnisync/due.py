@@ -81,7 +81,8 @@ def take_up_lost(now: datetime) -> None:
     lost = now - LOST_AFTER
     asked = Q(approved_at=None, created_at__lt=lost)
     # An approved run of a sync that is not on waits until it is.
-    approved = Q(approved_at__lt=lost, sync__state=Sync.State.LIVE)
+    may_go = Q(sync__state=Sync.State.LIVE) | Q(kind=SyncRun.Kind.UNDO)
+    approved = Q(approved_at__lt=lost) & may_go
     for run in SyncRun.objects.filter(asked | approved, state=SyncRun.State.QUEUED):
         _hand_over_again(run, now)
     for run in SyncRun.objects.filter(state=SyncRun.State.RUNNING):

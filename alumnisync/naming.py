@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Prefetch, prefetch_related_objects
 
-from alumnisync.engine.plan import RECORDED_UNIT
+from alumnisync.engine.plan import CREATED_UNIT, RECORDED_UNIT
 from alumnisync.engine.tries import CREATE_UNIT
 from connectors.described import restore
 from connectors.models import KnownObjectType, RemoteRecord
@@ -18,7 +18,7 @@ from mappings import paths
 from mappings.models import MappingVersion, SyncSide
 
 NAME_FIELD = re.compile(r"(^|_|\b)(first|preferred|middle|last|full|display)?_?name_?(__c)?$", re.IGNORECASE)
-LABELS = {CREATE_UNIT: "New record", RECORDED_UNIT: "Later change"}
+LABELS = {CREATE_UNIT: "New record", RECORDED_UNIT: "Later change", CREATED_UNIT: "Record that was created"}
 """What is asked about a record as a whole → in words."""
 
 

@@ -13,11 +13,12 @@ from django.utils import timezone
 from alumnisync.choosing import refusal_of
 from alumnisync.engine.identity import MERGED
 from alumnisync.engine.newcomers import shown_of
-from alumnisync.engine.plan import RECORDED_UNIT
+from alumnisync.engine.plan import CREATED_UNIT, RECORDED_UNIT
 from alumnisync.engine.poll import accept_list
 from alumnisync.engine.questions import reopen
 from alumnisync.engine.trial import is_trial
 from alumnisync.engine.tries import CREATE_UNIT
+from alumnisync.engine.undone import OTHER_RULES
 from alumnisync.engine.units import Base
 from alumnisync.models import Absence, ChangeRecord, Conflict, Link, Match, Question, Review, SyncRun
 from alumnisync.versions import activate
@@ -57,7 +58,7 @@ def decide(conflict: Conflict, choice: str, *, by: str, value: Any = None, comme
         raise Refusal("This is closed already: the two sides agree, or one of them moved back.")
     _refuse_question_of_trial(conflict)
     own = _own_value(conflict, value) if choice == "value" else None
-    _close_with(conflict, choice, by=by, value=own, comment=comment)
+    close_with(conflict, choice, by=by, value=own, comment=comment)
     return conflict
 
 
@@ -86,7 +87,8 @@ def approve(item: SyncRun | Review, *, by: str, comment: str = "") -> SyncRun | 
     for model in (Conflict, Review):
         model.objects.filter(run=run, state=Question.State.HELD).update(state=Question.State.OPEN)
     Absence.objects.filter(link__sync=run.sync, state=Absence.State.HELD).update(state=Absence.State.OPEN)
-    for cursor in _lists_of(run):
+    # An undo says nothing about who is there.
+    for cursor in _lists_of(run) if run.kind != SyncRun.Kind.UNDO else ():
         accept_list(cursor)
     return run
 
@@ -102,8 +104,9 @@ def reject(item: SyncRun | Review, *, by: str, why: str) -> SyncRun | Review:
     _refuse_outdated(run)
     run.state, run.reason = SyncRun.State.STOPPED, f"Rejected by {by}: {why}"
     run.save(update_fields=["state", "reason"])
-    if is_trial(run.version):
-        _drop_trial(run, why)
+    if is_trial(run.version) or run.kind == SyncRun.Kind.UNDO:
+        # What an undo shows is as the sync wants it: refusing to put it back refuses no value.
+        _drop_lines(run, why)
         return run
     refuse_lines(run.changes.filter(state__in=(ChangeRecord.State.PLANNED, ChangeRecord.State.HELD)), why)
     held = Review.objects.select_for_update().filter(run=run, state=Question.State.HELD)
@@ -123,13 +126,15 @@ def tick_off(review: Review, *, by: str, comment: str = "") -> Review:
     if review.state == Question.State.CLOSED:
         raise Refusal("This is closed already: the two sides agree by now.")
     _refuse_question_of_trial(review)
-    _close_with(review, "leave", by=by, comment=comment)
+    close_with(review, "leave", by=by, comment=comment)
     return review
 
 
 def _sendable(review: Review) -> Review:
     """The review, locked. Raises Refusal for one that nothing is ever sent for."""
     row = Review.objects.select_for_update().get(pk=review.pk)
+    if row.unit == CREATED_UNIT:
+        raise Refusal("Say what becomes of the new record: unlink, deactivate or leave.")
     if row.unit == RECORDED_UNIT:
         raise Refusal("Nothing is sent for this: correct it by hand there, then tick it off.")
     return row
@@ -162,7 +167,7 @@ def settle_match(match: Match, choice: str, *, by: str, record: RemoteRecord | N
     return match
 
 
-def _drop_trial(run: SyncRun, why: str) -> None:
+def _drop_lines(run: SyncRun, why: str) -> None:
     """Refuse what a draft would do: the values it shows may still come by the rules in force, so none is remembered."""
     waiting = run.changes.filter(state__in=(ChangeRecord.State.PLANNED, ChangeRecord.State.HELD))
     waiting.update(state=ChangeRecord.State.REJECTED, reason=why, finished_at=timezone.now())
@@ -189,7 +194,7 @@ def _own_value(conflict: Conflict, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _close_with(
+def close_with(
     question: Conflict | Review,
     choice: str,
     *,
@@ -197,6 +202,7 @@ def _close_with(
     value: dict[str, Any] | None = None,
     comment: str = "",
 ) -> None:
+    """Keep what somebody decided."""
     question.choice, question.value, question.comment = choice, value, comment
     question.state = Question.State.DECIDED
     question.decided_by, question.decided_at = by, timezone.now()
@@ -207,7 +213,7 @@ def _approve_review(review: Review, by: str, comment: str) -> Review:
     if review.state == Question.State.CLOSED:
         raise Refusal("This change is closed already.")
     _refuse_question_of_trial(review)
-    _close_with(review, Side(review.side).other.value, by=by, comment=comment)
+    close_with(review, Side(review.side).other.value, by=by, comment=comment)
     return review
 
 
@@ -216,7 +222,7 @@ def reject_review(review: Review, by: str, why: str) -> Review:
     if review.state == Question.State.CLOSED:
         raise Refusal("This change is closed already.")
     sender = Side(review.side).other
-    _close_with(review, "leave", by=by, comment=why)
+    close_with(review, "leave", by=by, comment=why)
     if review.link.state == Link.State.ACTIVE:
         _remember_refused(review.link, sender, review.shown.get(sender.value, {}))
         review.link.save(update_fields=["bases"])
@@ -288,6 +294,9 @@ def _remember_refused(link: Link, sender: Side, values: Mapping[str, Any]) -> No
 
 
 def _refuse_outdated(run: SyncRun) -> None:
+    is_over = run.state == SyncRun.State.SUPERSEDED or run.version.state == MappingVersion.State.RETIRED
+    if is_over and run.kind == SyncRun.Kind.UNDO:
+        raise Refusal(f"Run {run.pk} is out of date. {run.reason or OTHER_RULES}")
     if run.state == SyncRun.State.SUPERSEDED:
         newer = run.sync.runs.filter(pk__gt=run.pk).order_by("-pk").first()
         raise Refusal(f"Run {run.pk} is out of date: run {newer.pk if newer else '?'} looked at everything anew.")

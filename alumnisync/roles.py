@@ -27,6 +27,7 @@ OPERATES = (
     "alumnisync.preview_syncrun",
     "alumnisync.start_syncrun",
     "alumnisync.approve_syncrun",
+    "alumnisync.undo_syncrun",
     "alumnisync.change_changerecord",
 )
 
@@ -37,7 +38,7 @@ ABOUT: dict[str, str] = {
     VIEWERS: "see everything and change nothing",
     REVIEWERS: "decide what waits: both changed, to review, possible matches, no longer found",
     EDITORS: "make and change syncs and their field pairs, and start previews",
-    OPERATORS: "connect systems, switch syncs on, approve what is sent, start runs",
+    OPERATORS: "connect systems, switch syncs on, approve what is sent, start and undo runs",
 }
 """What people of a role do besides, in words."""
 

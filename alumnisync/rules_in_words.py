@@ -131,7 +131,7 @@ class InWords:
             return ", ".join(f"{left} ↔ {right}" for left, right in value) or NOTHING
         if word in BY_SIDE:
             return "; ".join(f"{self.sides[side]}: {as_text(each)}" for side, each in value.items()) or NOTHING
-        if word == "on_create":
+        if word in ("on_create", "deactivate"):
             return ", ".join(f"{name} = {as_text(each)}" for name, each in value.items()) or NOTHING
         if isinstance(value, list):
             return ", ".join(map(str, value)) or NOTHING

@@ -16,9 +16,21 @@ from alumnisync import checklist, narrowing, versions
 from alumnisync.engine.admission import Refused, approved_and_unfinished, version_for
 from alumnisync.engine.context import chunks
 from alumnisync.models import ChangeRecord, SyncRun
+from alumnisync.undo import prepare
 from mappings.models import MappingVersion, Sync
 
-__all__ = ["Refused", "approve_and_go", "hand_over", "put_back", "retry", "start", "stop", "switch_off", "switch_on"]
+__all__ = [
+    "Refused",
+    "approve_and_go",
+    "hand_over",
+    "put_back",
+    "retry",
+    "start",
+    "start_undo",
+    "stop",
+    "switch_off",
+    "switch_on",
+]
 
 State = SyncRun.State
 UNDER_WAY = (State.QUEUED, State.RUNNING)
@@ -43,6 +55,22 @@ def start(sync: Sync, *, by: str, preview: bool = False) -> SyncRun:
         run = SyncRun.objects.create(sync=sync, version=version, kind=kind, requested_by=by)
     hand_over(run.pk)
     return run
+
+
+@transaction.atomic
+def start_undo(
+    run: SyncRun, *, by: str, links: Iterable[int] | None = None, units: Iterable[str] | None = None
+) -> SyncRun:
+    """Have a worker look what undoing a run would put back; it waits for an OK then. Raises Refused.
+
+    links, units: only these people, and only these field pairs or groups.
+    """
+    sync = _locked(run.sync)
+    _refuse_under_way(sync)
+    asked = prepare(run, by=by, links=links, units=units)
+    asked.save()
+    hand_over(asked.pk)
+    return asked
 
 
 @transaction.atomic

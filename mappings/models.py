@@ -122,6 +122,9 @@ class SyncSide(models.Model):
     key_field = models.CharField(max_length=255, blank=True)
     create = models.CharField(max_length=10, choices=choices(rules.Create), default=rules.Create.OFF)
     on_create = models.JSONField(default=dict, blank=True)
+    deactivate = models.JSONField(
+        default=dict, blank=True, help_text="What is set on a record here that is to be switched off."
+    )
     scope = models.TextField(blank=True)
     narrow = models.TextField(blank=True, help_text="A filter in the system's own language.")
     gone = models.JSONField(default=gone_by_default, help_text="One word for all kinds of absence, or a word each.")

@@ -190,6 +190,7 @@ class SideRules:
     key_field  field here that holds the other side's record id, or ""
     create     whether records may be created *here*
     on_create  constants set on a record created here
+    deactivate what is set on a record here that is to be switched off, where the system has such a field
     scope      sandboxed expression over `record`: who takes part; "" is everybody
     narrow     filter in the system's own language, besides the scope
     gone       what is said of a linked person whose record is no longer found, or is disabled
@@ -205,6 +206,7 @@ class SideRules:
     key_field: str = ""
     create: Create = Create.OFF
     on_create: Mapping[str, Any] = field(default_factory=dict)
+    deactivate: Mapping[str, Any] = field(default_factory=dict)
     scope: str = ""
     narrow: str = ""
     gone: Mapping[AbsenceKind, Gone] = field(default_factory=lambda: dict(GONE_DEFAULTS))

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from alumnisync import starting
 from alumnisync.admin.lists import Filter, ListAdmin, filter_of, query, turning, who
+from alumnisync.admin.undos import undo_links
 from alumnisync.changes import (
     KINDS,
     STATES,
@@ -88,6 +89,7 @@ class ChangeRecordAdmin(ListAdmin):
                 "Ended": when(found.finished_at),
                 "Tries": tries_said(found),
             },
+            undo_links=undo_links(request, found, names),
             can_retry=line.can_be_retried and request.user.has_perm(RETRIES),
             trail=[("Runs", _runs()), (f"Run {found.run_id}", _runs(found.run_id))],
         )

@@ -20,10 +20,10 @@ from alumnisync.deciding import (
     settle_question,
     ticked,
 )
-from alumnisync.engine.plan import RECORDED_UNIT
+from alumnisync.engine.plan import CREATED_UNIT, RECORDED_UNIT
 from alumnisync.inbox.detail import detail, find
 from alumnisync.inbox.finding import found_by
-from alumnisync.inbox.lines import Row, choices_of
+from alumnisync.inbox.lines import CREATED_CHOICES, Row, choices_of
 from alumnisync.inbox.listing import Listing, listing, next_open, one_word
 from alumnisync.inbox.wanted import MOST_CHOSEN, AskedModel, Wanted
 from alumnisync.inbox.wording import Wording, wordings
@@ -116,6 +116,8 @@ class InboxAdmin(ListAdmin):
         by_hand = {"leave": "Tick them off"}
         if wanted.of == RECORDED_UNIT:
             return by_hand
+        if wanted.of == CREATED_UNIT:
+            return dict(CREATED_CHOICES)
         if self.model is Review:
             return {"approve": "Let them through", "refuse": "Refuse them", **({} if wanted.of else by_hand)}
         return choices_of(word) if word else {}
@@ -225,6 +227,9 @@ class InboxAdmin(ListAdmin):
 def _fitting(choices: dict[str, str], found: Listing) -> dict[str, str]:
     """Of the choices for several reviews, those that one of the rows can take."""
     rows = [row for row in found.rows if isinstance(row, Row) and isinstance(row.question, Review)]
+    if any(row.was_created for row in rows):
+        # Each of these is its own question; only where the list holds nothing else is there one answer for many.
+        return choices if all(row.was_created for row in rows) and set(choices) == set(CREATED_CHOICES) else {}
     fit = {True: ("leave",), False: ("approve", "refuse")}
     wanted = {choice for row in rows for choice in fit[row.is_by_hand]}
     return {choice: label for choice, label in choices.items() if not rows or choice in wanted}

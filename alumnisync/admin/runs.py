@@ -17,14 +17,16 @@ from alumnisync import narrowing, review, starting
 from alumnisync.admin.changes import changes_shown_by, kind_filters, linked
 from alumnisync.admin.downloads import download
 from alumnisync.admin.lists import Filter, ListAdmin, filter_of, query, turning, who
-from alumnisync.changes import Wanted, page_of
+from alumnisync.admin.undos import UNDOES, Narrowed, asking, may_undo, undo_shown
+from alumnisync.changes import Wanted, page_of, reasons
 from alumnisync.downloads import changes_of
-from alumnisync.models import SyncRun
-from alumnisync.naming import names_by_version
+from alumnisync.models import ChangeRecord, SyncRun
+from alumnisync.naming import names_by_version, names_of
 from alumnisync.reconciled import reconciled
 from alumnisync.reporting import (
     KINDS,
     UNDER_WAY,
+    FieldFigures,
     Report,
     duration,
     holds_of,
@@ -38,7 +40,7 @@ from alumnisync.reporting import (
 from alumnisync.waiting import HELD
 from alumnisync.wording import RUN_STATES, whole
 from alumnisync.wording import number as count
-from connectors.admin.pages import shows_form
+from connectors.admin.pages import shows_form, tell
 from connectors.moments import when
 from mappings.models import Sync
 
@@ -85,6 +87,7 @@ class SyncRunAdmin(ListAdmin):
             ),
             self.does("<int:pk>/approve/", self.approve, "approve", LOOKS, APPROVES),
             self.does("<int:pk>/reject/", self.reject, "reject", LOOKS, APPROVES),
+            self.does("<int:pk>/undo/", self.undo, "undo", LOOKS, UNDOES),
             self.does("<int:pk>/again/", self.again, "again", LOOKS, STARTS),
             self.does("<int:pk>/preview-again/", self.preview_again, "preview_again", LOOKS, PREVIEWS),
             self.does("<int:pk>/stop/", self.stop, "stop", LOOKS, STARTS),
@@ -113,7 +116,7 @@ class SyncRunAdmin(ListAdmin):
         )
 
     def page(self, request: HttpRequest, found: SyncRun) -> HttpResponseBase:
-        told = report(found)
+        told, may = report(found), _may(request, found)
         wanted = Wanted.read({**request.GET.dict(), "run": found.pk, "waiting": ""})
         changes: dict[str, Any] = {}
         if request.user.has_perm("alumnisync.view_changerecord"):
@@ -125,17 +128,17 @@ class SyncRunAdmin(ListAdmin):
             report=told,
             facts=_facts(found),
             sides=[{"system": one.system, "counts": _figures(one, SIDE_COLUMNS)} for one in told.sides],
-            fields=[
-                {"label": one.label, "system": one.system, "counts": _figures(one, FIELD_COLUMNS)}
-                for one in told.fields
-            ],
+            fields=[_field(one, found, may_undo=may["may_undo"]) for one in told.fields],
             reasons=linked(told.refused, request),
             reconciled=reconciled(found, told.names),
             filters=[*_side_filters(request, told), *kind_filters(request)],
             everything="?",
             trail=[("Runs", self.address("changelist"))],
+            undo_address=Narrowed().address(found.pk),
+            **undo_shown(found, told.names),
+            left=linked(reasons(found.changes.filter(state=ChangeRecord.State.LEFT_ALONE)), request),
             **_live(found),
-            **_may(request, found),
+            **may,
             **changes,
         )
 
@@ -175,6 +178,20 @@ class SyncRunAdmin(ListAdmin):
         if request.method != "POST" and not waits_for_ok(run):
             return self.go(pk)
         return self._ask(request, run, "reject", form=form)
+
+    @shows_form
+    def undo(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Says what undoing means; by POST it is worked out what it would put back."""
+        run = self.found(request, pk)
+        narrowed = Narrowed.read(request.POST if request.method == "POST" else request.GET)
+        if request.method != "POST":
+            return self._ask(request, run, "undo", **asking(run, narrowed, names_of(run.version)))
+        try:
+            asked = starting.start_undo(run, by=who(request), **narrowed.only())
+        except starting.Refused as refused:
+            tell(request, str(refused), wrong=True)
+            return self.go(refused.run.pk if refused.run else pk)
+        return self.go(asked.pk)
 
     def again(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self.start_run(request, pk, self.found(request, pk).sync, preview=False)
@@ -251,6 +268,12 @@ def _figures(told: object, columns: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(label, count(getattr(told, name))) for label, name in columns.items()]
 
 
+def _field(line: FieldFigures, run: SyncRun, *, may_undo: bool) -> dict[str, Any]:
+    """A field of the table by fields; with the address of undoing it, where something of it was sent."""
+    undo = Narrowed(unit=line.unit).address(run.pk) if may_undo and line.done else ""
+    return {"label": line.label, "system": line.system, "counts": _figures(line, FIELD_COLUMNS), "undo": undo}
+
+
 def _live(run: SyncRun) -> dict[str, Any]:
     return {"is_under_way": run.state in UNDER_WAY, "said": run.progress, "state": said_of(run), "figures": totals(run)}
 
@@ -266,6 +289,7 @@ def _may(request: HttpRequest, run: SyncRun) -> dict[str, bool]:
         "may_reject": decides,
         "may_run": is_over and is_live and user.has_perm(STARTS),
         "may_preview": is_over and user.has_perm(PREVIEWS),
+        "may_undo": may_undo(request, run),
         "may_stop": not is_over and user.has_perm(STARTS),
     }
 

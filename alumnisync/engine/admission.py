@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from alumnisync.engine import trial
 from alumnisync.engine.lease import is_dead, is_elsewhere
+from alumnisync.engine.undone import OTHER_RULES
 from alumnisync.models import ChangeRecord, SyncRun
 from mappings.models import MappingVersion, Sync
 from mappings.versions import current_version, draft_of, newest_version
@@ -37,6 +38,14 @@ def version_for(sync: Sync, *, preview: bool) -> MappingVersion:
         raise Refused(f"The sync {sync} has no rules yet. Load a setup file for it.")
     if trial.is_trial(version):
         _refuse_trial(sync)
+    return version
+
+
+def version_to_undo_by(sync: Sync) -> MappingVersion:
+    """The rules that an undo reads values by: those in force, also while the sync is paused. Raises Refused."""
+    version = sync.active_version()
+    if version is None:
+        raise Refused(f"The sync {sync} has no rules in force, so nothing can be undone by them.")
     return version
 
 
@@ -70,12 +79,34 @@ def clear_dead(sync: Sync, say: Callable[[str], None]) -> set[int]:
 
 
 def approved_and_unfinished(sync: Sync) -> SyncRun | None:
-    """The sync's last run, if a person approved it and it did not come to its end, while its rules are in force."""
-    last = sync.runs.select_related("version").order_by("-pk").first()
-    if last is None or last.approved_at is None or sync.state != Sync.State.LIVE:
+    """The sync's last run, if a person approved it and it did not come to its end, while its rules are in force.
+
+    Of undos any: no newer plan takes in what an older one was to put back.
+    """
+    if sync.state != Sync.State.LIVE:
         return None
-    is_in_force = last.version.state != MappingVersion.State.RETIRED
-    return last if is_in_force and last.state in (State.QUEUED, State.FAILED) else None
+    runs = sync.runs.select_related("version").order_by("-pk")
+    undos = runs.filter(kind=SyncRun.Kind.UNDO, state__in=(State.QUEUED, State.FAILED)).exclude(approved_at=None)
+    return next((run for run in (*runs[:1], *undos) if _is_unfinished(run)), None)
+
+
+def _is_unfinished(run: SyncRun) -> bool:
+    is_in_force = run.version.state != MappingVersion.State.RETIRED
+    return run.approved_at is not None and is_in_force and run.state in (State.QUEUED, State.FAILED)
+
+
+def supersede(run: SyncRun) -> None:
+    """The new plan holds whatever earlier ones had unfinished: they are over."""
+    earlier = run.sync.runs.filter(pk__lt=run.pk, state__in=(State.HELD, State.QUEUED))
+    # An undo is about what was, which no plan takes in; but by other rules it was not worked out.
+    undos = earlier.filter(kind=SyncRun.Kind.UNDO)
+    outdated = undos.filter(state=State.HELD, version__state=MappingVersion.State.RETIRED)
+    outdated.update(state=State.SUPERSEDED, reason=OTHER_RULES)
+    earlier = earlier.exclude(kind=SyncRun.Kind.UNDO)
+    replaced = f"Run {run.pk} looked at everything anew."
+    earlier.update(state=State.SUPERSEDED, reason=replaced)
+    previews = run.sync.runs.filter(pk__lt=run.pk, kind=SyncRun.Kind.PREVIEW, state=State.DONE, approved_at=None)
+    previews.update(state=State.SUPERSEDED, reason=replaced)
 
 
 def _previewed(sync: Sync) -> MappingVersion | None:
@@ -87,7 +118,9 @@ def _previewed(sync: Sync) -> MappingVersion | None:
 
 def _refuse_trial(sync: Sync) -> None:
     """A preview by other rules plans everything anew: what a person is at, or approved, would be lost in it."""
-    held = sync.runs.filter(state=State.HELD, version__state=MappingVersion.State.ACTIVE).first()
+    # No plan touches what an undo would put back.
+    plans = sync.runs.exclude(kind=SyncRun.Kind.UNDO)
+    held = plans.filter(state=State.HELD, version__state=MappingVersion.State.ACTIVE).first()
     if held is not None:
         raise Refused(f"Run {held.pk} is on hold. Decide run {held.pk} first.", held)
     waiting = approved_and_unfinished(sync)

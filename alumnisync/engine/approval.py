@@ -16,8 +16,9 @@ from alumnisync.engine.key_index import index
 from alumnisync.engine.keys import identity_rules
 from alumnisync.engine.opening import match_reader
 from alumnisync.engine.presence import Presence, presence_of, sides_of
+from alumnisync.engine.undone import leave_units
 from alumnisync.engine.units import SIDES
-from alumnisync.models import ChangeRecord, FieldChange, Link, MatchKey, Member
+from alumnisync.models import ChangeRecord, FieldChange, Link, MatchKey, Member, SyncRun
 from connectors.models import RemoteRecord
 from connectors.records import MISSING
 from mappings import paths
@@ -77,13 +78,33 @@ def _drop(ctx: Context, links: list[int]) -> None:
     fields: dict[int, list[FieldChange]] = defaultdict(list)
     for row in FieldChange.objects.filter(change__in=changes):
         fields[row.change_id].append(row)
+    sides = {pk: _sides(ctx, ones) for pk, ones in members.items()}
+    if ctx.run.kind == SyncRun.Kind.UNDO:
+        leave_units(changes, fields, _fallen_units(ctx, changes, fields, sides))
+        return
     fallen = [
         change for change in changes
-        if change.link_id and not _stands(ctx, change, fields[change.pk], _sides(ctx, members[change.link_id]))
+        if change.link_id and not _stands(ctx, change, fields[change.pk], sides.get(change.link_id))
     ]  # fmt: skip
     unborn = {one.link_id for one in fallen if one.link and one.link.state == Link.State.PROPOSED}
     dropped = [one.pk for one in fallen] + [one.pk for one in changes if one.link_id in unborn]
     ChangeRecord.objects.filter(pk__in=dropped).update(state=State.DROPPED, reason=MOVED, finished_at=timezone.now())
+
+
+def _fallen_units(
+    ctx: Context,
+    changes: Iterable[ChangeRecord],
+    fields: Mapping[int, list[FieldChange]],
+    sides: Mapping[int, Sides | None],
+) -> set[tuple[int | None, str]]:
+    """(link, unit) of an undo that moved since: of a unit all is put back or nothing, whatever records it is in."""
+    fallen = set()
+    for change in changes:
+        for unit in {row.unit for row in fields[change.pk]}:
+            rows = [row for row in fields[change.pk] if row.unit == unit]
+            if not _stands(ctx, change, rows, sides.get(change.link_id or 0)):
+                fallen.add((change.link_id, unit))
+    return fallen
 
 
 def _sides(ctx: Context, members: Iterable[Member]) -> Sides | None:

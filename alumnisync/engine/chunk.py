@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
@@ -11,6 +12,7 @@ from django.utils import timezone
 from alumnisync.engine.absences import Absences
 from alumnisync.engine.books import Books
 from alumnisync.engine.context import Context
+from alumnisync.engine.created import SwitchingOff
 from alumnisync.engine.identity import BY_PERSON
 from alumnisync.engine.mergers import frozen
 from alumnisync.engine.newcomers import Newcomers
@@ -19,9 +21,13 @@ from alumnisync.engine.presence import Presence, presence_of, sides_of
 from alumnisync.engine.questions import Questions, held_by
 from alumnisync.engine.sheet import Sheet, field_change
 from alumnisync.engine.tries import Retry, Tries
+from alumnisync.engine.undone import waiting
 from alumnisync.engine.units import SIDES, Base, FieldWrite, Outcome, Verdict
-from alumnisync.models import ChangeRecord, Conflict, Link, Member, Review
+from alumnisync.models import ChangeRecord, Conflict, Link, Member, Review, SyncRun
 from connectors import bulk
+from connectors.models import RemoteRecord
+from connectors.records import MISSING
+from mappings import paths
 from mappings.rules import Side
 
 PAUSED = (
@@ -54,12 +60,16 @@ class Chunk:
         self.newcomers = Newcomers(ctx, self.sheet, self.questions, self.tries)
         self.books = Books(ctx, self.questions)
         self.absences = Absences(ctx, ids)
+        self.switching_off = SwitchingOff(ctx, self.sheet, self.questions, self.tries)
         everybody = [(Side(one.side), one.record) for members in self.members.values() for one in members]
         ctx.references.load(everybody, (link.bases for link in self.links.values()))
         old = ChangeRecord.objects.filter(link_id__in=ids)
         self.waiting = frozen(ctx.sync, ids)
         self.under_way = set(old.filter(state=State.SENDING).values_list("link_id", flat=True))
         over = old.filter(state__in=ChangeRecord.UNFINISHED).exclude(link_id__in=self.under_way)
+        # An undo that waits keeps its lines; what one could not put back is not tried again by itself.
+        over = over.exclude(run__in=waiting(ctx.sync))
+        over.filter(run__kind=SyncRun.Kind.UNDO).update(state=State.LEFT_ALONE, finished_at=timezone.now())
         over.update(state=State.CLOSED, finished_at=timezone.now())
 
     def plan(self) -> None:
@@ -81,6 +91,7 @@ class Chunk:
         self.absences.look(link, by_side)
         if self.absences.is_ending(link):
             return True
+        self.switching_off.plan(link, members)
         if len(by_side) == len(SIDES):
             self._plan_pair(link, by_side)
         elif by_side and link.state == Link.State.PROPOSED:
@@ -170,7 +181,7 @@ class Chunk:
             elif self.tries.flips(here.there[pk], ones):
                 retry = Retry(retry.attempts, None, PAUSED, waits=True)
             fields = self.sheet.write(ChangeRecord.Kind.UPDATE, link, to, here.there[pk], source, retry)
-            fields += [field_change(write, unit, outcome) for write in ones]
+            fields += [field_change(_with_before(write, here.there[pk]), unit, outcome) for write in ones]
 
     def _stamp(self, link: Link, side: Side, sides: Sides) -> None:
         """Write the other side's id into one record, where none has it; another id is never written over."""
@@ -209,3 +220,10 @@ class Chunk:
             self.questions.ask(Conflict(**common))
         else:
             self.questions.ask(Review(side=outcome.to.value, blanks=bool(outcome.blanked), **common))
+
+
+def _with_before(write: FieldWrite, record: RemoteRecord) -> FieldWrite:
+    """A field that an old value is kept in: what it held until now, so that nothing is lost there either."""
+    if write.pair or write.before is not MISSING:
+        return write
+    return replace(write, before=paths.get(record.values, write.path))

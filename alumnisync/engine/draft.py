@@ -17,7 +17,7 @@ from alumnisync.engine.chunk import Chunk
 from alumnisync.engine.context import CHUNK, Context, chunks
 from alumnisync.engine.match import unmatched
 from alumnisync.engine.units import SIDES
-from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Member, Progress, Question, Review
+from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Member, Progress, Question, Review, SyncRun
 from connectors import bulk
 from connectors.models import RemoteRecord
 from connectors.records import NeedsAttention
@@ -81,7 +81,7 @@ def _links_to_plan(ctx: Context, upto: Mapping[Side, int]) -> set[int]:
 def _set_aside_loose(ctx: Context, upto: Mapping[Side, int]) -> None:
     """Records without a link that could not be read or judged are set aside alone, with what was said of them."""
     loose = ChangeRecord.objects.filter(run__sync=ctx.sync, link=None, state__in=ChangeRecord.UNFINISHED)
-    loose = loose.exclude(run=ctx.run).exclude(state=ChangeRecord.State.SENDING)
+    loose = loose.exclude(run=ctx.run).exclude(run__kind=SyncRun.Kind.UNDO).exclude(state=ChangeRecord.State.SENDING)
     former = set(loose.exclude(record=None).values_list("record", flat=True))
     loose.update(state=ChangeRecord.State.CLOSED)
     for side in SIDES:

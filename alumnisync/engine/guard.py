@@ -41,7 +41,7 @@ Usual = Callable[[str, str], int | None]
 VARIED_KINDS = frozenset({"choice", "country", "state", "yes_no", "consent", "deceased", "list", "number", "money"})
 """Kinds of which many people rightly hold the same value."""
 
-WHOLE = frozenset({"gone", "list", "version"})
+WHOLE = frozenset({"gone", "list", "version", "undo"})
 """Limits that stop everything, not one field."""
 
 

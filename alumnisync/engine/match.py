@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from alumnisync.engine.bodies import CROWD, THRONG
-from alumnisync.engine.identity import MERGED, Decision, Knot, decide
+from alumnisync.engine.identity import MERGED, UNLINK, Decision, Knot, decide
 from alumnisync.engine.key_index import CHUNK, changed, index
 from alumnisync.engine.keys import IdentityRule, Reader, identity_rules
 from alumnisync.engine.neighbours import Neighbourhood, Question, gather
@@ -215,6 +215,7 @@ def _nobodies(sync: Sync, side: Side, ids: Sequence[int]) -> Iterable[RemoteReco
     shown = Asked.objects.filter(match__sync=sync, remoterecord=me)
     ignored = Q(match__state=Match.State.DECIDED, match__choice="ignore", match__decided_at__gte=OuterRef("landed_at"))
     names = MatchKey.objects.filter(sync=sync, side=side, rule=f"key:{side}", record=me)
+    unlinked = Exists(mine.filter(choice=UNLINK)) | Exists(shown.filter(match__choice=UNLINK))
     said_new = mine.filter(state=Match.State.DECIDED, choice="create")
     return (
         RemoteRecord.objects.filter(pk__in=ids, gone_at=None, problem="", unnamed=False)
@@ -222,7 +223,7 @@ def _nobodies(sync: Sync, side: Side, ids: Sequence[int]) -> Iterable[RemoteReco
         .exclude(Exists(mine.filter(state=Match.State.OPEN)))
         .exclude(Exists(mine.filter(state=Match.State.DECIDED, choice="ignore")))
         .exclude(Exists(shown.filter(ignored)))
-        .filter(Exists(said_new) | ~(Exists(names) | Exists(shown.filter(match__state=Match.State.OPEN))))
+        .filter(Exists(said_new) | ~(unlinked | Exists(names) | Exists(shown.filter(match__state=Match.State.OPEN))))
         .order_by("pk")
     )
 

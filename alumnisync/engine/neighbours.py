@@ -14,7 +14,7 @@ from typing import TypeVar
 from django.db.models import Count, Model, Q, QuerySet
 
 from alumnisync.engine.bodies import CROWD, Candidate, Standing, crowd
-from alumnisync.engine.identity import DUPLICATE, MERGED
+from alumnisync.engine.identity import APART, DUPLICATE, MERGED, UNLINK
 from alumnisync.models import Link, Match, MatchKey, Member
 from connectors.models import RemoteRecord
 from mappings.models import Sync
@@ -45,6 +45,13 @@ class Question:
         """The system takes this record for somebody it has: until it changes or a person decides, it isn't created."""
         is_open = self.row.state == Match.State.OPEN and self.row.rule == DUPLICATE
         return is_open and self.row.record.landed_at <= self.row.created_at
+
+    @property
+    def withheld(self) -> frozenset[int]:
+        """Who is not to be created over there."""
+        if self.row.choice == UNLINK:
+            return self.shown
+        return frozenset((self.row.record_id,)) if self.holds_create() else frozenset()
 
     def stands(self, *choices: str) -> bool:
         return self.row.state == Match.State.DECIDED and self.row.choice in choices
@@ -124,7 +131,7 @@ class Neighbourhood:
     def _refusals(self) -> Iterator[tuple[int, int]]:
         for question in self.questions:
             record = question.row.record_id
-            if question.row.choice == "never":
+            if question.row.choice in APART:
                 yield from ((record, other) for other in question.chosen)
             elif question.stands("create"):
                 # New over there says nothing about its own side: twins are still asked about.
@@ -261,7 +268,7 @@ def _questions(sync: Sync, ids: list[int]) -> list[Question]:
     # What was never to be proposed again stays so after the question is closed.
     matches = (
         Match.objects.filter(sync=sync)
-        .filter(~Q(state=Match.State.CLOSED) | Q(choice="never"))
+        .filter(~Q(state=Match.State.CLOSED) | Q(choice__in=APART))
         .exclude(rule=MERGED)
         .select_related("record")
         .defer("record__values", "record__field_times")

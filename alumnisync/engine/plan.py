@@ -18,6 +18,10 @@ from mappings.translate import Carried, Reading, Translator
 FROZEN = Apart.DEATH
 RECORDED_UNIT = "recorded"
 """The unit of a Review of what changed after it was written to a side that is written once."""
+CREATED_UNIT = "created"
+"""The unit of a Review of what becomes of a record that an undone run had created."""
+DEACTIVATED = "switched off"
+"""The rule of a field that switches such a record off."""
 CONSTANT, KEY, STAMP = "set on create", "id of the other side", "id of the other side"
 
 
@@ -166,6 +170,11 @@ class Planner:
         path = self.rules.sides[on].key_field
         now = paths.get(held.values, path) if path else MISSING
         return now not in (MISSING, None) and str(now).strip() not in ("", other_id)
+
+    def is_frozen(self, person: Person) -> bool:
+        """Whether a death that was reported waits to be decided: nothing else of the person is written meanwhile."""
+        deaths = (key for key, pairs in self.units.items() if pairs[0].pair.kind == "deceased")
+        return any(merge(self._unit(key, person)).freezes for key in deaths)
 
     def unit_of(self, pair: str) -> str:
         """The unit a pair is decided in."""

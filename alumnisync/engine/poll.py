@@ -107,6 +107,8 @@ def fields_of(rules: Rules, side: Side) -> Iterator[str]:
         yield from rule.paths[side]
     if here.key_field:
         yield here.key_field
+    # What switching a record off sets is read, so that undoing it can put back what was there.
+    yield from here.deactivate
     yield from fields_read(here.scope)
     yield from fields_read(here.disabled)
 

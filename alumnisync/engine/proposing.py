@@ -81,7 +81,7 @@ class _Proposing:
 
     def _wanted(self, created: Set[Side]) -> dict[Records, str]:
         """The records of each link → its rule. Who is alone as one record is proposed by planning."""
-        held = {one.row.record_id for one in self.found.questions if one.holds_create()}
+        held = frozenset().union(*(one.withheld for one in self.found.questions))
         former = {record for records in self.found.proposals.values() if len(records) > 1 for record in records}
         alone = [one for one in self.decision.alone if self.sides[min(one)] in created and not one & held]
         alone = [one for one in alone if len(one) > 1 or one & former]

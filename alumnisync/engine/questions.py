@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
-from alumnisync.engine.plan import Held
+from alumnisync.engine.plan import CREATED_UNIT, Held
 from alumnisync.engine.units import SIDES, Base, Decision
 from alumnisync.models import Conflict, Link, Question, Review
 from connectors.records import MISSING
@@ -23,9 +23,14 @@ class Questions:
 
     def __init__(self, links: Sequence[int]) -> None:
         self.waiting: dict[int, dict[tuple[type, str], Conflict | Review]] = defaultdict(dict)
+        self.created: dict[int, Review] = {}
         for model in MODELS:
             for question in model.objects.filter(link_id__in=links).exclude(state=State.CLOSED):
-                self.waiting[question.link_id][model, question.unit] = question
+                if question.unit != CREATED_UNIT:
+                    self.waiting[question.link_id][model, question.unit] = question
+                elif isinstance(question, Review):
+                    # No plan says anything about it: it is asked by an undo, and over when it is decided.
+                    self.created[question.link_id] = question
         self.new: list[Conflict | Review] = []
         self.anew: list[Conflict | Review] = []
 
@@ -58,6 +63,11 @@ class Questions:
         del self.waiting[question.link_id][place]
         if old.state != State.OPEN or not raw_equal(old.shown, question.shown):
             self.anew.append(_ask_anew(old, question))
+
+    def settle(self, review: Review, state: str) -> None:
+        """Close a decided question about a created record, or ask it again."""
+        review.state, review.suggestion, review.choice = state, review.choice, ""
+        self.anew.append(review)
 
     def store(self) -> None:
         """Write everything down; to be called inside a transaction."""

@@ -9,9 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from alumnisync.alerts import tell
-from alumnisync.engine.admission import DIED, Busy, Refused, clear_dead, version_for
+from alumnisync.engine.admission import DIED, Busy, Refused, clear_dead, version_for, version_to_undo_by
 from alumnisync.engine.lease import is_dead
 from alumnisync.engine.run import finish_approved, perform
+from alumnisync.engine.undone import OTHER_RULES
 from alumnisync.models import SyncRun
 from mappings.models import MappingVersion, Sync
 
@@ -50,7 +51,7 @@ def _begin(run: SyncRun, say: Callable[[str], None]) -> SyncRun | None:
         return _begin_approved(run, say)
     clear_dead(run.sync, say)
     try:
-        version = version_for(run.sync, preview=run.kind == SyncRun.Kind.PREVIEW)
+        version = _version_for(run)
     except Refused as refused:
         return _not_run(run, str(refused))
     if version != run.version:
@@ -60,10 +61,16 @@ def _begin(run: SyncRun, say: Callable[[str], None]) -> SyncRun | None:
     return _perform(run, say)
 
 
+def _version_for(run: SyncRun) -> MappingVersion:
+    if run.kind == SyncRun.Kind.UNDO:
+        return version_to_undo_by(run.sync)
+    return version_for(run.sync, preview=run.kind == SyncRun.Kind.PREVIEW)
+
+
 def _begin_approved(run: SyncRun, say: Callable[[str], None]) -> SyncRun | None:
     if run.version.state == MappingVersion.State.RETIRED:
-        return _not_run(run, RULES_REPLACED)
-    if run.sync.state != Sync.State.LIVE:
+        return _not_run(run, OTHER_RULES if run.kind == SyncRun.Kind.UNDO else RULES_REPLACED)
+    if run.sync.state != Sync.State.LIVE and run.kind != SyncRun.Kind.UNDO:
         # The approval is kept: it is carried out once the sync is switched on.
         return None
     try:
@@ -92,7 +99,13 @@ def _heir(run: SyncRun, deaths: int) -> SyncRun:
         run.save(update_fields=["counts"])
         return run
     heir = SyncRun.objects.create(
-        sync=run.sync, version=run.version, kind=run.kind, requested_by=run.requested_by, counts={TAKEN_UP: deaths}
+        sync=run.sync,
+        version=run.version,
+        kind=run.kind,
+        undoes=run.undoes,
+        only=run.only,
+        requested_by=run.requested_by,
+        counts={TAKEN_UP: deaths},
     )
     run.reason = f"{DIED} Run {heir.pk} goes on from there."
     run.save(update_fields=["reason"])

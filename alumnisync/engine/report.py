@@ -60,7 +60,9 @@ def _written(run: SyncRun, kind: ChangeRecord.Kind, side: Side) -> int:
 def _state(run: SyncRun) -> SyncRun.State:
     if run.holds:
         return State.HELD
-    unfinished = run.changes.filter(state__in=(ChangeRecord.State.SET_ASIDE, ChangeRecord.State.SENDING))
+    unsent = Q(state__in=(ChangeRecord.State.SET_ASIDE, ChangeRecord.State.SENDING))
+    # What an undo tried to put back in vain is left alone.
+    unfinished = run.changes.filter(unsent | Q(state=ChangeRecord.State.LEFT_ALONE, attempts__gt=0))
     return State.PARTIAL if unfinished.exists() else State.DONE
 
 

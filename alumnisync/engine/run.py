@@ -21,10 +21,12 @@ from alumnisync.engine.admission import (
     approved_and_unfinished,
     clear_dead,
     refuse_unless_live,
+    supersede,
     version_for,
 )
 from alumnisync.engine.approval import drop_creates_found, drop_what_moved
 from alumnisync.engine.context import Context, End
+from alumnisync.engine.created import dissolve
 from alumnisync.engine.diary import Diary
 from alumnisync.engine.draft import draft
 from alumnisync.engine.faults import FaultyRun, reference_of, report
@@ -40,6 +42,8 @@ from alumnisync.engine.reconcile import fields_for, reconcile
 from alumnisync.engine.recover import await_requests, close_creates, recognise_creates, recover
 from alumnisync.engine.report import close_run, count_written, note_poll
 from alumnisync.engine.settle import move_bases
+from alumnisync.engine.undoing import draft_undo
+from alumnisync.engine.undone import leave_rest
 from alumnisync.engine.units import SIDES
 from alumnisync.engine.whose import give_rows
 from alumnisync.models import ChangeRecord, SyncRun
@@ -81,7 +85,8 @@ def finish_approved(run: SyncRun, *, say: Callable[[str], None] = logger.info) -
     """Carry out a run that a person approved, exactly as it was shown. Raises Busy and Refused."""
     if run.approved_at is None:
         raise Refused(f"Run {run.pk} was not approved.")
-    refuse_unless_live(run.sync, "The approval is kept: the first run once it is live carries it out.")
+    if run.kind != SyncRun.Kind.UNDO:
+        refuse_unless_live(run.sync, "The approval is kept: the first run once it is live carries it out.")
     clear_dead(run.sync, say)
     return perform(run, say)
 
@@ -112,7 +117,7 @@ def _work(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Misfit | No
     ctx: Context | None = None
     try:
         ctx = open_run(run, lease, say)
-        (_walk if run.approved_at is None else _carry_out)(ctx)
+        _way_of(run)(ctx)
         close_run(ctx)
     except LeaseLost:
         # Where nobody took the run over it must not stay under way: this process lives on.
@@ -134,6 +139,12 @@ def _work(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Misfit | No
         if ctx is not None:
             ctx.close()
     return None
+
+
+def _way_of(run: SyncRun) -> Callable[[Context], None]:
+    if run.approved_at is not None:
+        return _carry_out
+    return _look_back if run.kind == SyncRun.Kind.UNDO else _walk
 
 
 def _end(run: SyncRun, lease: Lease, state: SyncRun.State, reason: str) -> bool:
@@ -164,13 +175,15 @@ def _walk(ctx: Context) -> None:
 
 def _plan(ctx: Context, upto: Mapping[Side, int], verdicts: list[Hold]) -> list[Hold]:
     """Match, plan and judge the plan; what of it is held."""
+    if ctx.run.kind == SyncRun.Kind.RUN:
+        dissolve(ctx)
     follow_mergers(ctx)
     absences.free_for_new_links(ctx)
     _match(ctx, upto)
     close_creates(ctx, is_matched=True)
     ctx.say("Planning…")
     draft(ctx, upto)
-    _supersede(ctx.run)
+    supersede(ctx.run)
     points.reached(points.PLANNED)
     holds = _guard(ctx, verdicts)
     points.reached(points.GUARDED)
@@ -179,18 +192,32 @@ def _plan(ctx: Context, upto: Mapping[Side, int], verdicts: list[Hold]) -> list[
 
 def _carry_out(ctx: Context) -> None:
     """A run that a person approved: exactly what was shown, less what moved since."""
-    recover(ctx)
-    await_requests(ctx)
-    _poll(ctx)
-    recognise_creates(ctx)
-    close_creates(ctx, is_matched=False)
-    upto = {side: ctx.ends[side].cursor.change_no for side in SIDES}
+    upto = _catch_up(ctx)
     ctx.run.holds = [item for item in ctx.run.holds if item.get("waits")]
     ctx.run.save(update_fields=["holds"])
     drop_what_moved(ctx, upto)
     drop_creates_found(ctx, upto)
     points.reached(points.LET_THROUGH)
     _send(ctx)
+    if ctx.run.kind == SyncRun.Kind.UNDO:
+        leave_rest(ctx.run)
+
+
+def _look_back(ctx: Context) -> None:
+    """What undoing a run would put back. It plans nothing else, and nothing is written."""
+    upto = _catch_up(ctx)
+    ctx.say("Looking at what can be put back…")
+    draft_undo(ctx, upto)
+
+
+def _catch_up(ctx: Context) -> dict[Side, int]:
+    """Find out what is there now, and what became of writes whose answer was lost; the change numbers reached."""
+    recover(ctx)
+    await_requests(ctx)
+    _poll(ctx)
+    recognise_creates(ctx)
+    close_creates(ctx, is_matched=False)
+    return {side: ctx.ends[side].cursor.change_no for side in SIDES}
 
 
 def _send(ctx: Context) -> None:
@@ -269,15 +296,6 @@ def _match(ctx: Context, upto: Mapping[Side, int]) -> None:
         ctx.say(sentence)
     ctx.run.counts["ignored_keys"] = matched.ignored_keys
     points.reached(points.MATCHED)
-
-
-def _supersede(run: SyncRun) -> None:
-    """The new plan holds whatever earlier ones had unfinished: they are over."""
-    earlier = run.sync.runs.filter(pk__lt=run.pk, state__in=(State.HELD, State.QUEUED))
-    replaced = f"Run {run.pk} looked at everything anew."
-    earlier.update(state=State.SUPERSEDED, reason=replaced)
-    previews = run.sync.runs.filter(pk__lt=run.pk, kind=SyncRun.Kind.PREVIEW, state=State.DONE, approved_at=None)
-    previews.update(state=State.SUPERSEDED, reason=replaced)
 
 
 def _guard(ctx: Context, verdicts: list[Hold]) -> list[Hold]:

@@ -18,9 +18,9 @@ from alumnisync.engine.deliver import IS_THERE
 from alumnisync.engine.duplicates import Refused, ask_about
 from alumnisync.engine.landing import fingerprint_of, prune, renumber
 from alumnisync.engine.orders import Delivery, Fate
-from alumnisync.engine.plan import RECORDED_UNIT, STAMP, lay_over
+from alumnisync.engine.plan import DEACTIVATED, RECORDED_UNIT, STAMP, lay_over
 from alumnisync.engine.questions import close_decided
-from alumnisync.engine.units import Apart, Base
+from alumnisync.engine.units import UNDONE, Apart, Base
 from alumnisync.models import ChangeRecord, FieldChange, Link, Member
 from connectors import bulk
 from connectors.models import Cursor, RemoteRecord
@@ -187,10 +187,9 @@ class _Batch:
         link = self.links.get(change.link_id)
         if link is None:
             return
-        target = Side(change.side)
-        moved = {row.pair: _agreed(target, row, held[row.path]).dump() for row in rows if row.pair}
+        moved = {row.pair: _base(link, Side(change.side), row, held[row.path]).dump() for row in rows if row.pair}
         link.bases = {**link.bases, **moved}
-        self.decided += [(link.pk, row.unit) for row in rows if row.rule == "decided" and row.pair]
+        self.decided += [(link.pk, row.unit) for row in rows if _closes_decision(row)]
 
     def _split(self, change: ChangeRecord, record: RemoteRecord, rows: list[FieldChange], delivery: Delivery) -> None:
         """The fields the system refused, set aside by themselves with its words."""
@@ -294,10 +293,20 @@ def _laid_over(stored: Values, held: Mapping[str, Any]) -> Values:
         return stored
 
 
-def _agreed(target: Side, row: FieldChange, held: Any) -> Base:
+def _base(link: Link, target: Side, row: FieldChange, held: Any) -> Base:
     """What both sides agree on by now; a system may store what it was sent in its own way."""
-    apart = "" if raw_equal(held, row.after) else Apart.STORED
-    return Base({target: held, target.other: row.source}, apart=apart)
+    if row.rule != UNDONE:
+        apart = "" if raw_equal(held, row.after) else Apart.STORED
+        return Base({target: held, target.other: row.source}, apart=apart)
+    # Where both sides of an undo are put back at once, each write knows of its own side alone.
+    source = row.source
+    if source is MISSING:
+        source = Base.load(link.bases.get(row.pair, {})).held.get(target.other, MISSING)
+    return Base({target: held, target.other: source}, apart=UNDONE)
+
+
+def _closes_decision(row: FieldChange) -> bool:
+    return row.rule in (UNDONE, DEACTIVATED) or (row.rule == "decided" and bool(row.pair))
 
 
 def _held(delivery: Delivery, row: FieldChange) -> Any:

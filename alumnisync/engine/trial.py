@@ -30,7 +30,13 @@ def is_trial(version: MappingVersion) -> bool:
 
 def plan_anew_after_other_rules(run: SyncRun) -> None:
     """Where the run before this one planned by other rules, everybody is planned anew."""
-    before = run.sync.runs.exclude(pk=run.pk).exclude(started_at=None).order_by("-started_at", "-pk")
+    # An undo plans nobody.
+    before = (
+        run.sync.runs.exclude(pk=run.pk)
+        .exclude(kind=SyncRun.Kind.UNDO)
+        .exclude(started_at=None)
+        .order_by("-started_at", "-pk")
+    )
     last = before.values_list("version", flat=True).first()
     if last is not None and last != run.version_id:
         plan_everybody(run.sync)

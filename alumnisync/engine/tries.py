@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from alumnisync.engine.units import FieldWrite
+from alumnisync.engine.units import UNDONE, FieldWrite
 from alumnisync.models import ChangeRecord, FieldChange, SyncRun
 from connectors.models import RemoteRecord
 from mappings.rules import Side
@@ -80,7 +80,8 @@ def _sent(records: Iterable[int], since: datetime) -> Mapping[tuple[int, str], l
         change__state=ChangeRecord.State.DONE,
         change__kind=ChangeRecord.Kind.UPDATE,
         change__finished_at__gt=since,
-    ).order_by("change__finished_at", "pk")
+    ).exclude(rule=UNDONE)
+    rows = rows.order_by("change__finished_at", "pk")
     found: dict[tuple[int, str], list[Any]] = defaultdict(list)
     for record, path, before, after in rows.values_list("change__record_id", "path", "before", "after"):
         found[record, path] += [after] if found[record, path] else [before, after]

@@ -12,6 +12,8 @@ from mappings.rules import PairRules, Side, Word
 from mappings.translate import Reading, Translator, raw_equal, same
 
 SIDES = (Side.LEFT, Side.RIGHT)
+UNDONE = "undone"
+"""The rule of a field that an undo put back, and why the sides differ from then on."""
 
 
 class Verdict(StrEnum):

@@ -9,14 +9,17 @@ from typing import Any
 from django.db.models import Prefetch, Value
 
 from alumnisync.deciding import mark_of
-from alumnisync.engine.plan import RECORDED_UNIT
+from alumnisync.engine.created import DEACTIVATE, LEAVE
+from alumnisync.engine.identity import UNLINK
+from alumnisync.engine.plan import CREATED_UNIT, RECORDED_UNIT
 from alumnisync.engine.presence import sides_of
 from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.inbox.gone import gone_said
-from alumnisync.inbox.lines import Row, choices_of, chosen, records_of, row_of, values_of
+from alumnisync.inbox.lines import CREATED_CHOICES, Row, choices_of, chosen, records_of, row_of, values_of
 from alumnisync.inbox.outlook import Outlook, look_up, planner_of
 from alumnisync.inbox.wording import URGENT, Wording
 from alumnisync.models import Conflict, Member, Question, Review
+from alumnisync.undo import can_switch_off
 from alumnisync.wording import whole
 from connectors.models import RemoteRecord
 from connectors.moments import when
@@ -123,6 +126,8 @@ def _choices(question: Conflict | Review, word: Wording, outlook: Outlook) -> li
     if question.unit == RECORDED_UNIT:
         done = f"Nothing is sent. Nobody is asked again until {sender}'s or {word.side(to)}'s changes."
         return [Choice("leave", "Tick it off", [done])]
+    if question.unit == CREATED_UNIT:
+        return _created_choices(question, word.side(to))
     if question.unit == CREATE_UNIT:
         yes = [f"The next run makes a record with these values in {word.side(to)}."]
         no = [f"No record is made in {word.side(to)} until {sender}'s changes."]
@@ -130,6 +135,18 @@ def _choices(question: Conflict | Review, word: Wording, outlook: Outlook) -> li
         yes = outlook.says(to.other.value)
         no = [f"Nothing is written; nobody is asked again until {sender}'s value changes."]
     return [Choice("approve", "Let it through", yes), Choice("refuse", "Refuse", no)]
+
+
+def _created_choices(question: Review, system: str) -> list[Choice]:
+    off = f"The next run sets there what the sync's rules say. It stays linked, and nothing in {system} is deleted."
+    if not can_switch_off(question):
+        off = ""
+    says = {
+        UNLINK: "The next run takes the two apart. Neither is linked with the other or created again; both stay there.",
+        DEACTIVATE: off,
+        LEAVE: "It stays there, linked, and is kept in step as before.",
+    }
+    return [Choice(name, CREATED_CHOICES[name], [said]) for name, said in says.items() if said]
 
 
 def _inputs(question: Conflict, word: Wording, outlook: Outlook) -> list[Input]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from alumnisync.engine.books import CHANGED, GONE, LEFT
-from alumnisync.engine.plan import RECORDED_UNIT
+from alumnisync.engine.created import CREATED, DEACTIVATE, LEAVE
+from alumnisync.engine.identity import UNLINK
+from alumnisync.engine.plan import CREATED_UNIT, RECORDED_UNIT
 from alumnisync.engine.presence import newest_first, sides_of
 from alumnisync.engine.tries import CREATE_UNIT
 from alumnisync.inbox.wording import Wording
@@ -35,9 +37,18 @@ REASONS: Mapping[str, str] = {
     LEFT: f"It no longer takes part, as {{sender}} has it now; in {{to}} it is recorded. {BY_HAND}",
     GONE: f"No longer found in {{sender}}; in {{to}} it is recorded. {BY_HAND}",
     "only there on one side": "There is no such record in {to} yet.",
+    CREATED: "A run created it in {to}, and that run was undone. Nothing is deleted by us.",
     "the run was rejected": "The run that was to do this was rejected.",
 }
 """What the engine says of a question → what people read."""
+
+
+CREATED_CHOICES: Mapping[str, str] = {
+    UNLINK: "Unlink it",
+    DEACTIVATE: "Switch it off",
+    LEAVE: "Leave it as it is",
+}
+"""What becomes of a record that an undone run had created, as it says on the buttons."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,11 @@ class Row:
     def is_by_hand(self) -> bool:
         """Whether nothing can be sent for it: a person corrects it there and ticks it off."""
         return self.question.unit == RECORDED_UNIT
+
+    @property
+    def was_created(self) -> bool:
+        """Whether it asks what becomes of a record that an undone run had created."""
+        return self.question.unit == CREATED_UNIT
 
     @property
     def note(self) -> str:
@@ -159,6 +175,8 @@ def chosen(question: Question, choice: str, word: Wording) -> str:
         return ""
     if question.unit == RECORDED_UNIT:
         return "Ticked off"
+    if question.unit == CREATED_UNIT:
+        return CREATED_CHOICES.get(choice, choice)
     if isinstance(question, Review):
         return "Refused" if choice == "leave" else "Let through"
     own = joined(as_text(value) for value in (question.value or {}).values())

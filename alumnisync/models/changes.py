@@ -30,6 +30,7 @@ class ChangeRecord(models.Model):
         SET_ASIDE = "set_aside"
         REJECTED = "rejected"
         CLOSED = "closed"
+        LEFT_ALONE = "left_alone", "left as it is by an undo"
 
     UNFINISHED = (State.PLANNED, State.HELD, State.SENDING, State.DROPPED, State.SET_ASIDE)
 

@@ -46,6 +46,12 @@ class SyncRun(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.RUN)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     created_at = models.DateTimeField(auto_now_add=True)
+    undoes = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="undone_by", help_text="What it undoes."
+    )
+    only = models.JSONField(
+        default=dict, blank=True, help_text="Of an undo: the links and units it is narrowed to; empty: the whole run."
+    )
     requested_by = models.CharField(max_length=150, blank=True, help_text="Who started it; empty: its schedule.")
     progress = models.JSONField(default=list, blank=True, help_text="What it said on its way, a sentence each.")
     started_at = models.DateTimeField(null=True, blank=True)
@@ -73,6 +79,7 @@ class SyncRun(models.Model):
             ("preview_syncrun", "Can start a preview"),
             ("start_syncrun", "Can start a run"),
             ("approve_syncrun", "Can approve or reject a run"),
+            ("undo_syncrun", "Can ask what undoing a run would put back"),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,8 @@ from mappings.setup.contents import Plain
 from mappings.setup.syncs import GUARDS
 
 SIDES = ("left", "right")
+CONSTANTS = ("on_create", "deactivate")
+"""Settings of a side that are fields with values."""
 TYPED_HINT = 'true, false and numbers are sent as such; put them in "quotes" to send them as text.'
 SCOPE_HINT = (
     "Blank: everybody. Else a condition on the record, like record['Alumnus__c'] or "
@@ -80,6 +82,12 @@ class SidePart(Part):
     gone_merged = choice("Merged into another record there", wording.GONE_CHOICES)
     gone_disabled = choice("Switched off there", wording.GONE_CHOICES)
     disabled = text("Who is switched off", hint=DISABLED_HINT, lines=1)
+    deactivate = RowsField(
+        label="Set to switch a record off",
+        required=False,
+        widget=TwoColumns(("Field", "Value"), joint="="),
+        help_text="Offered for records that an undone run had made. Leave it empty where the system has no such field.",
+    )
     write_once = forms.BooleanField(
         label="Records here are written once and never changed",
         required=False,
@@ -99,7 +107,8 @@ class SidePart(Part):
         self.fields["connection"].widget.choices = blank + [(name, name) for name in connections]
         self.fields["object"].widget.attrs["list"] = f"kinds-{side}"
         self.fields["key_field"].widget.attrs["list"] = f"fields-{side}"
-        self.fields["on_create"].widget.lists = (f"fields-{side}", "")
+        for word in CONSTANTS:
+            self.fields[word].widget.lists = (f"fields-{side}", "")
 
     @staticmethod
     def filled(plain: Plain) -> Plain:
@@ -108,16 +117,18 @@ class SidePart(Part):
         if not plain.get("disabled"):
             policies |= {"disabled": "ignore"}
         gone = {f"gone_{kind}": str(word) for kind, word in policies.items()}
-        constants = [(name, as_typed(value)) for name, value in plain.get("on_create", {}).items()]
-        return {**plain, **gone, "on_create": constants}
+        rows = {word: [(name, as_typed(value)) for name, value in plain.get(word, {}).items()] for word in CONSTANTS}
+        return {**plain, **gone, **rows}
 
     def plain(self) -> Plain:
         words = ("scope", "filter", "key_field", "create", "disabled")
         gone = {kind.value: word for kind in AbsenceKind if (word := self.said(f"gone_{kind}"))}
         said = {"connection": self.said("connection"), "object": self.said("object")}
         said |= {word: value for word in words if (value := self.said(word))}
-        constants = {name: typed(value) for name, value in self.cleaned_data.get("on_create") or ()}
-        return {**said, **({"gone": gone} if gone else {}), "on_create": constants, **self._ticked()}
+        constants = {
+            word: {name: typed(value) for name, value in self.cleaned_data.get(word) or ()} for word in CONSTANTS
+        }
+        return {**said, **({"gone": gone} if gone else {}), **constants, **self._ticked()}
 
     @property
     def absences(self) -> list[Any]:

@@ -121,6 +121,7 @@ SETTINGS = {
     "key_field": "Key field",
     "object": "Kind of record",
     "on_create": "Set on new records",
+    "deactivate": "Set to switch a record off",
     "create": "New records",
     "scope": "Who takes part",
     "filter": "The system's own filter",

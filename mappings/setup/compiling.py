@@ -43,6 +43,7 @@ def _side(said: Plain, zone: str) -> SideRules:
         key_field=said["key_field"],
         create=Create(said["create"]),
         on_create=said["on_create"],
+        deactivate=said["deactivate"],
         scope=said["scope"],
         narrow=said["filter"],
         gone=gone_policies(said["gone"]),

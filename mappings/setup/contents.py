@@ -22,6 +22,7 @@ SIDE_WORDS = (
     "key_field",
     "create",
     "on_create",
+    "deactivate",
     "scope",
     "filter",
     "gone",

@@ -141,7 +141,8 @@ def _read_side(section: Section, connections: Mapping[str, str]) -> Plain:
     plain |= {"create": section.word("create", rules.Create, plain["create"])}
     plain |= {"disabled": read_expression(section, "disabled", compile_scope)}
     plain |= {"gone": _read_gone(section, knows_disabled=bool(plain["disabled"]))}
-    plain |= {"on_create": _read_constants(section), "filter": section.text("filter", longest=10_000)}
+    plain |= {word: _read_constants(section, word) for word in ("on_create", "deactivate")}
+    plain |= {"filter": section.text("filter", longest=10_000)}
     plain |= {"scope": read_expression(section, "scope", compile_scope)}
     return plain
 
@@ -170,8 +171,8 @@ def _read_each_gone(side: Section, *, knows_disabled: bool) -> dict[rules.Absenc
     return said
 
 
-def _read_constants(section: Section) -> Plain:
-    constants = section.section("on_create", "on_create")
+def _read_constants(section: Section, word: str) -> Plain:
+    constants = section.section(word, word)
     if constants is None:
         return {}
     return {check_path(constants, name, name): constants.value(name) for name in constants.nodes}

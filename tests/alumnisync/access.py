@@ -121,6 +121,7 @@ OWN: dict[str, Access] = {
     "alumnisync_syncrun_download": READS,
     "alumnisync_syncrun_approve": form(OPERATORS),
     "alumnisync_syncrun_reject": form(OPERATORS),
+    "alumnisync_syncrun_undo": form(OPERATORS),
     "alumnisync_syncrun_again": button(OPERATORS),
     "alumnisync_syncrun_preview_again": button(EDITORS, OPERATORS),
     "alumnisync_syncrun_stop": button(OPERATORS),

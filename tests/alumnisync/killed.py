@@ -74,7 +74,7 @@ def main() -> None:
 
     # What every child would load again: urllib's and the connectors' modules, the commands.
     connectors.http.FIRST_WAIT = 0.001
-    for name in ("sync", "load_setup", "migrate"):
+    for name in ("sync", "undo", "load_setup", "migrate"):
         load_command_class(get_commands()[name], name)
     pipes: dict[int, int] = {}
     for line in sys.stdin:

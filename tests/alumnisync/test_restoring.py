@@ -1,0 +1,1 @@
+"""What of one unit is put back: pure."""
