@@ -41,6 +41,7 @@ class Polled:
     verdict       why the last whole list is not believed, for people; "" if it is
     went_missing  records that a believed list lacked for the first time
     gone          records that became gone: reported deleted, or lacked by a second list
+    left_out      records of people who were erased: nothing of them is stored
     new_fields    field that no earlier poll saw and nobody asked for → how many records have it filled
     """
 
@@ -51,6 +52,7 @@ class Polled:
     verdict: str
     went_missing: int
     gone: int
+    left_out: int = 0
     new_fields: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -151,7 +153,8 @@ def finish(landing: Landing, started: datetime, *, complete: bool, label: str, l
         Cursor.objects.filter(pk=cursor.pk).update(**ended)
     cursor.refresh_from_db()
     gone += landing.gone
-    return Polled(cursor, landing.read, landing.changed, complete, cursor.list_verdict, went_missing, gone, new_fields)
+    counted = (went_missing, gone, landing.left_out, new_fields)
+    return Polled(cursor, landing.read, landing.changed, complete, cursor.list_verdict, *counted)
 
 
 def expected(cursor: Cursor, count: int) -> int | None:

@@ -203,9 +203,17 @@ def _poll(ctx: Context) -> list[str]:
         polled = _poll_end(ctx, end)
         note_poll(ctx.run, side, polled, end.appeared)
         ctx.say(f"Reading {end.label}: {polled.read:,} records, {polled.changed:,} of them new or different.")
+        if polled.left_out:
+            ctx.say(f"{end.label}: {_left_out(polled.left_out)}")
         if polled.verdict:
             verdicts.append(f"{end.label}: {polled.verdict}")
     return verdicts
+
+
+def _left_out(count: int) -> str:
+    if count == 1:
+        return "1 erased person's record was left out."
+    return f"{count:,} records of erased people were left out."
 
 
 def _poll_end(ctx: Context, end: End) -> Polled:

@@ -5,6 +5,7 @@ Written by the engine only.
 
 from alumnisync.models.changes import ChangeRecord, FieldChange
 from alumnisync.models.people import Link, MatchKey, Member
+from alumnisync.models.privacy import ErasedKey, Erasure, ErasureTask
 from alumnisync.models.questions import Conflict, Match, Question, Review
 from alumnisync.models.runs import Alarm, CheckAnswer, Progress, SyncRun
 
@@ -13,6 +14,9 @@ __all__ = [
     "ChangeRecord",
     "CheckAnswer",
     "Conflict",
+    "ErasedKey",
+    "Erasure",
+    "ErasureTask",
     "FieldChange",
     "Link",
     "Match",
