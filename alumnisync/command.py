@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
 import sys
@@ -104,6 +105,14 @@ class AnsweringCommand(BaseCommand):
     def _failed(self, failure: Failure) -> Answer:
         self.progress(failure.message)
         return Answer({"error": failure.message, **failure.details}, (), failure.code)
+
+
+def who() -> str:
+    """Who sits at the shell; a container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "the command line"
 
 
 def refuse_wrong_settings() -> None:

@@ -34,6 +34,7 @@ BEHIND = (
     ("Records", "draft", "connectors", "remoterecord"),
     ("Versions", "layers", "mappings", "mappingversion"),
     ("Fields seen", "visibility", "connectors", "seenfield"),
+    ("Erased people", "person_off", "alumnisync", "erasure"),
 )
 
 

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from alumnisync import models
-from alumnisync.admin import changes, matches, people, questions, runs, syncs, versions  # noqa: F401 - registers
+from alumnisync.admin import changes, matches, people, privacy, questions, runs, syncs, versions  # noqa: F401 - registers
 from connectors.admin.pages import ReadOnlyAdmin
 
 # The queue's own pages run any function by its name: not for people. OrmQ's is there with one broker only.
@@ -25,6 +25,7 @@ class LinkAdmin(ReadOnlyAdmin):
     list_filter = ("state",)
     list_select_related = ("sync",)
     search_fields = ("members__record__remote_id__exact",)
+    change_form_outer_before_template = "alumnisync/privacy/of_link.html"
 
 
 @admin.register(models.Member)

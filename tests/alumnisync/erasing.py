@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.db import connection
@@ -28,7 +29,7 @@ MARKS = ("quillivane", "marrowbeck", "5550137", "thistlewick", "ploverhurst", "5
 
 
 def marks_left(marks: Iterable[str] = MARKS) -> set[tuple[str, str]]:
-    """(table and column, mark) of every value of the whole database that says one of these, compressed ones unpacked."""
+    """(table and column, mark) of every value in the whole database that says one of these; packed ones too."""
     wanted = [mark.lower() for mark in marks]
     return {(place, mark) for place, text in _texts() for mark in wanted if mark in text.lower()}
 
@@ -89,9 +90,7 @@ def _texts() -> Iterator[tuple[str, str]]:
 def _text(value: Any) -> str:
     if isinstance(value, memoryview | bytes):
         data = bytes(value)
-        try:
+        with suppress(zlib.error):
             data = zlib.decompress(data)
-        except zlib.error:
-            pass
         return data.decode("utf-8", "replace")
     return str(value)

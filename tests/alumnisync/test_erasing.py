@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from alumnisync.models import ChangeRecord, Erasure, Link, SyncRun
-from alumnisync.privacy import clearing
-from alumnisync.privacy.erasing import Refused, erase, preview, tick_off
-from connectors.models import RemoteRecord
+from alumnisync.privacy.erasing import erase
 from tests.alumnisync.erasing import SHARED, held, marks_left, story
-from tests.factories import World
 
 pytestmark = pytest.mark.django_db
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections import Counter
 from difflib import get_close_matches
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db.models import Count
 
-from alumnisync.command import Answer, AnsweringCommand, Exit, Failure
+from alumnisync.command import Answer, AnsweringCommand, Exit, Failure, who
 from alumnisync.engine.report import summary
 from alumnisync.engine.run import Busy, Refused, finish_approved, run_sync
 from alumnisync.models import ChangeRecord, FieldChange, SyncRun
@@ -53,21 +52,13 @@ class Command(AnsweringCommand):
 
     def _run(self, sync: Sync, options: dict[str, Any]) -> SyncRun:
         if options["approve"] is None:
-            return run_sync(sync, preview=options["preview"], by=_who(), say=self.progress)
+            return run_sync(sync, preview=options["preview"], by=who(), say=self.progress)
         run = sync.runs.filter(pk=options["approve"]).first()
         if run is None:
             raise Failure(f"{sync} has no run {options['approve']}.")
-        approved = approve(run, by=_who())
+        approved = approve(run, by=who())
         assert isinstance(approved, SyncRun)  # noqa: S101 - tells the type checker which of the two it is
         return finish_approved(approved, say=self.progress)
-
-
-def _who() -> str:
-    """Who sits at the shell; a container's user may have no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "the command line"
 
 
 def exit_code(run: SyncRun, set_aside: int) -> Exit:
