@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import datetime
 
 from connectors import bulk
@@ -25,6 +25,17 @@ def erased_among(connection_id: int, object_type: str, ids: Iterable[str]) -> se
         return set()
     found = ErasedRecord.objects.filter(connection=connection_id, digest__in=list(whose))
     return {whose[bytes(digest)] for digest in found.values_list("digest", flat=True)}
+
+
+def erased_digests(connection_id: int) -> frozenset[bytes]:
+    """All that is kept of a connection, for threads that may ask no database."""
+    rows = ErasedRecord.objects.filter(connection=connection_id).values_list("digest", flat=True)
+    return frozenset(map(bytes, rows))
+
+
+def erased_by(digests: Set[bytes], object_type: str, ids: Iterable[str]) -> set[str]:
+    """Those of these ids whose records were erased. digests: `erased_digests` of their connection."""
+    return {id for id in ids if digests & set(sealed(object_type, id).values())} if digests else set()
 
 
 def remember_erased(connection_id: int, object_type: str, ids: Iterable[str], at: datetime) -> None:

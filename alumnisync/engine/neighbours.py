@@ -119,7 +119,8 @@ class Neighbourhood:
 
     def told_apart(self, rule: str) -> set[int]:
         """Records that a person said are not the same as others, when asked by this rule."""
-        return {one.row.record_id for one in self.questions if one.row.choice == "never" and one.row.rule == rule}
+        told = [one for one in self.questions if one.row.choice == "never" and one.row.rule == rule]
+        return {pk for one in told for pk in one.shown}
 
     def pairs_refused(self) -> set[frozenset[int]]:
         """Pairs that a person said are not the same; whoever is linked with one of them counts like them."""

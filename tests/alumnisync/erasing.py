@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 
 from alumnisync.models import Match
-from connectors.models import RemoteRecord
+from connectors.models import FeedRow, RemoteRecord, ServiceNote
 from connectors.records import Rejected
 from tests.factories import World
 
@@ -52,7 +53,7 @@ def story(world: World | None = None) -> tuple[World, str, str]:
         {"left": "city", "right": "city"},
     )
     world = world or World(pairs)
-    left, right = world.pair_up(**PLANTED)
+    left, right = world.pair_up(**PLANTED, city="")
     for _ in range(2):
         world.pair_up()
     world.go()
@@ -67,7 +68,19 @@ def story(world: World | None = None) -> tuple[World, str, str]:
     for conflict in world.conflicts():
         type(conflict).objects.filter(pk=conflict.pk).update(comment=COMMENT)
     _ask_of_others(world)
+    _add_rest(world, left)
     return world, left, right
+
+
+def _add_rest(world: World, left: str) -> None:
+    """Rows that this pair of systems does not make."""
+    now, cursor = timezone.now(), world.cursor("left")
+    FeedRow.objects.create(
+        cursor=cursor, change_id="7", remote_id=left, values={"city": "Umberfold"}, landed_at=now, acknowledged_at=now
+    )
+    ServiceNote.objects.create(
+        connection=cursor.connection, place="12", service="save", at=now, status=422, record=left, why="Umberfold"
+    )
 
 
 def _ask_of_others(world: World) -> None:
