@@ -35,6 +35,7 @@ BEHIND = (
     ("Records", "draft", "connectors", "remoterecord"),
     ("Versions", "layers", "mappings", "mappingversion"),
     ("Fields seen", "visibility", "connectors", "seenfield"),
+    ("Erased people", "person_off", "alumnisync", "erasure"),
 )
 
 

@@ -132,6 +132,24 @@ class RemoteRecord(models.Model):
         return {path: datetime.fromisoformat(text) for path, text in self.field_times.items()}
 
 
+class ErasedRecord(models.Model):
+    """A record of somebody who was erased: only a sealed digest, which tells that it must never be stored again."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="erased_records")
+    digest = models.BinaryField(max_length=16, editable=False, help_text="Of the object type and the id, sealed.")
+    key = models.CharField(max_length=12, help_text="Name of the encryption key that it was sealed with.")
+    erased_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "erased record"
+        verbose_name_plural = "erased records"
+        ordering = ["-erased_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["connection", "digest"], name="a_record_is_erased_once")]
+
+    def __str__(self) -> str:
+        return f"{self.connection} {self.pk}"
+
+
 class FeedRow(models.Model):
     """One row of a feed of changes, with only the fields that syncs ask for.
 

@@ -94,6 +94,11 @@ def written(connection: Connection) -> list[Path]:
     return _kind(connection).files_written(connection.settings)
 
 
+def kept(connection: Connection) -> list[Path]:
+    """Everything in its folder: what is read, and what waits."""
+    return sorted(path for path in inside(folder_of(connection)).rglob("*") if path.is_file())
+
+
 def _kind(connection: Connection) -> type[Connector]:
     return connectors()[connection.system]
 

@@ -23,6 +23,9 @@ from alumnisync.models import (
     CheckAnswer,
     Conflict,
     DriftReport,
+    ErasedKey,
+    Erasure,
+    ErasureTask,
     FieldChange,
     Link,
     Match,
@@ -36,6 +39,7 @@ from connectors.models import (
     AccessToken,
     Connection,
     Cursor,
+    ErasedRecord,
     FeedRow,
     KnownObjectType,
     ReceivedRecord,
@@ -97,6 +101,7 @@ def make_rows(name: str) -> None:
     AccessToken.objects.create(connection=connection, place=name, digest=name, made_at=now)
     ServiceUse.objects.create(connection=connection, place=name, service="save", last_at=now)
     ServiceNote.objects.create(connection=connection, place=name, service="save", at=now, status=422)
+    ErasedRecord.objects.create(connection=connection, digest=b"x" * 16, key="a", erased_at=now)
     sync = Sync.objects.create(name=name)
     version = MappingVersion.objects.create(sync=sync, number=1)
     SyncSide.objects.create(version=version, side="left", connection=connection, object_type="person")
@@ -117,6 +122,9 @@ def make_engine_rows(run: SyncRun, record: RemoteRecord) -> None:
     change = ChangeRecord.objects.create(run=run, link=link, kind="update", record=record, source=record)
     FieldChange.objects.create(change=change, path="a", before="x", after="y", source="y", rule="automatic")
     Conflict.objects.create(run=run, link=link, unit="a")
+    erasure = Erasure.objects.create(at=timezone.now(), by="pat")
+    ErasureTask.objects.create(erasure=erasure, system="CRM", kind="records", what="person")
+    ErasedKey.objects.create(erasure=erasure, sync=sync, digest=b"x" * 16, key="a")
     Review.objects.create(run=run, link=link, unit="a", side="left")
     Absence.objects.create(run=run, link=link, side="left", record=record, kind="deleted", since=timezone.now())
     match = Match.objects.create(run=run, sync=sync, side="left", record=record)

@@ -4,7 +4,18 @@ from django.contrib import admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from alumnisync import models
-from alumnisync.admin import absences, changes, links, matches, people, questions, runs, syncs, versions  # noqa: F401 - registers
+from alumnisync.admin import (  # noqa: F401 - registers
+    absences,
+    changes,
+    links,
+    matches,
+    people,
+    privacy,
+    questions,
+    runs,
+    syncs,
+    versions,
+)
 from connectors.admin.pages import ReadOnlyAdmin
 
 # The queue's own pages run any function by its name: not for people. OrmQ's is there with one broker only.

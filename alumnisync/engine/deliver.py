@@ -5,7 +5,8 @@ Runs in worker threads and touches no database: orders go in, deliveries come ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from alumnisync.engine.context import End
 from alumnisync.engine.faults import FAULTS_IN_A_ROW, report
 from alumnisync.engine.orders import Delivery, Fate, Line, Order, delivery_of, unplaceable
 from alumnisync.engine.plan import Planner, lay_over
+from connectors.erased import erased_by
 from connectors.records import (
     MISSING,
     ConnectorError,
@@ -31,19 +33,30 @@ MOVED = "It was changed over there in the meantime; the next run looks at it aga
 NOT_WRITTEN = "The answer was lost and it was not written; the next run plans it again."
 NOT_SHOWN = "The system does not show what this field is a part of, so writing it could erase the rest."
 IS_THERE = "A record with the same id or match fields is there by now; the next run looks at it again."
+LIKE_ERASED = "Somebody who was erased here, and is still there, has the same id or match fields. Say who this is."
 SENDING = "while a record was sent"
 
 
 class Courier:
-    """Delivers to one end of a run. check_lease: raises LeaseLost; asked before each request that changes anything."""
+    """Delivers to one end of a run.
+
+    check_lease: raises LeaseLost; asked before each request that changes anything
+    erased: digests of the end's erased records, whose people may still be there
+    """
 
     def __init__(
-        self, end: End, planner: Planner, wanted: Sequence[str], check_lease: Callable[[], None] = lambda: None
+        self,
+        end: End,
+        planner: Planner,
+        wanted: Sequence[str],
+        check_lease: Callable[[], None] = lambda: None,
+        erased: Set[bytes] = frozenset(),
     ) -> None:
         self.end = end
         self.planner = planner
         self.wanted = wanted
         self.check_lease = check_lease
+        self.erased = erased
 
     def deliver(self, orders: Sequence[Order]) -> list[Delivery]:
         """One delivery for each order. Raises NeedsAttention when nothing was sent because of it; LeaseLost."""
@@ -94,8 +107,7 @@ class Courier:
 
     def _looked(self, orders: Sequence[Order]) -> tuple[list[Delivery], dict[str, Record]]:
         if orders[0].remote_id is None:
-            there = self._already_there(orders)
-            return [Delivery(change, Fate.DROPPED, IS_THERE) for change in there], {}
+            return self._already_there(orders), {}
         fresh = self._read([order.remote_id or "" for order in orders])
         settled = [self._settled_before(order, fresh.get(order.remote_id or "")) for order in orders]
         return [delivery for delivery in settled if delivery], fresh
@@ -145,9 +157,21 @@ class Courier:
         records = self.end.connector.read(self.end.cursor.object_type, ids, self.wanted)
         return {record.id: record for record in records}
 
-    def _already_there(self, orders: Sequence[Order]) -> set[int]:
-        """The orders whose key, or whose match fields, the system finds by now."""
-        found: set[int] = set()
+    def _already_there(self, orders: Sequence[Order]) -> list[Delivery]:
+        """What is to be said of creates whose key, or whose match fields, the system finds by now."""
+        found = self._found(orders)
+        erased = erased_by(self.erased, self.end.cursor.object_type, {id for _, id in found})
+        there = {change for change, id in found if id not in erased}
+        # Whoever was erased here may be there still: that shuts nobody out, and lets nobody in unseen.
+        doubtful = {change for change, _ in found} - there - {order.change_id for order in orders if order.is_new}
+        return [
+            *(Delivery(change, Fate.DROPPED, IS_THERE) for change in there),
+            *(Delivery(change, Fate.DUPLICATE, LIKE_ERASED) for change in doubtful),
+        ]
+
+    def _found(self, orders: Sequence[Order]) -> set[tuple[int, str]]:
+        """(change, id of a record that has its key or its match fields)"""
+        found: set[tuple[int, str]] = set()
         keys = {order.change_id: order.key for order in orders if order.key}
         if keys:
             path = next(iter(keys.values()))[0]
@@ -159,18 +183,19 @@ class Courier:
             found |= self._hits(rule_paths[0], complete, rule_paths)
         return found
 
-    def _hits(self, path: str, wanted: Mapping[int, tuple[str, ...]], rule_paths: Sequence[str]) -> set[int]:
+    def _hits(
+        self, path: str, wanted: Mapping[int, tuple[str, ...]], rule_paths: Sequence[str]
+    ) -> set[tuple[int, str]]:
         connector, object_type = self.end.connector, self.end.cursor.object_type
         if not wanted or not self.end.described.can_find(path):
             return set()
         hits = [record.id for record in connector.find(object_type, path, sorted({row[0] for row in wanted.values()}))]
         if not hits:
             return set()
-        there = {
-            tuple(_folded(paths.get(record.values, path)) for path in rule_paths)
-            for record in connector.read(object_type, hits, rule_paths)
-        }
-        return {change for change, row in wanted.items() if tuple(map(_folded, row)) in there}
+        there: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for record in connector.read(object_type, hits, rule_paths):
+            there[tuple(_folded(paths.get(record.values, path)) for path in rule_paths)].append(record.id)
+        return {(change, id) for change, row in wanted.items() for id in there.get(tuple(map(_folded, row)), ())}
 
     def _read_back(self, deliveries: list[Delivery]) -> list[Delivery]:
         """With the created records as the system holds them, so that the next poll finds nothing new."""

@@ -11,6 +11,7 @@ from alumnisync.engine.orders import Delivery
 from alumnisync.models import ChangeRecord, Link, Match
 from connectors import bulk
 from connectors.models import RemoteRecord
+from mappings.models import Sync
 
 Refused = tuple[ChangeRecord, Delivery]
 ANSWERED = "create", "never"
@@ -37,11 +38,17 @@ def ask_about(ctx: Context, end: End, refused: Sequence[Refused]) -> list[Refuse
     return stay
 
 
+def said_new(sync: Sync, sources: Iterable[int | None]) -> set[int]:
+    """Those of these records whom a person said to be nobody that is there already."""
+    rows = Match.objects.filter(sync=sync, record__in=[pk for pk in sources if pk], choice__in=ANSWERED)
+    return set(rows.exclude(state=Match.State.CLOSED).values_list("record_id", flat=True))
+
+
 def _standing(ctx: Context, refused: Iterable[Refused]) -> set[int]:
     """The sources about whom something is asked or was decided; what no longer matters is closed."""
     sources = [change.source_id for change, _ in refused]
     rows = Match.objects.filter(sync=ctx.sync, record__in=sources).exclude(state=Match.State.CLOSED)
-    stands = set(rows.filter(choice__in=ANSWERED).values_list("record_id", flat=True))
+    stands = said_new(ctx.sync, sources)
     rows.exclude(record__in=stands).update(state=Match.State.CLOSED)
     return stands
 

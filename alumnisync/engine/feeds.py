@@ -41,11 +41,13 @@ class FeedLanding(Landing):
         Raises as its parent does.
         """
         now = timezone.now()
-        taken = [(record.change_id, self._row(record, now)) for record in page.records]
-        rows = {change_id: row for change_id, row in taken if not row.problem}
-        unreadable = {change_id: row for change_id, row in taken if row.problem}
+        came = [(record.change_id, self._row(record, now)) for record in page.records]
         with transaction.atomic():
             self._lock()
+            erased = self._erased({id for change_id, row in came for id in (row.remote_id, f"{UNNAMED}{change_id}")})
+            taken = [one for one in came if not erased & {one[1].remote_id, f"{UNNAMED}{one[0]}"}]
+            rows = {change_id: row for change_id, row in taken if not row.problem}
+            unreadable = {change_id: row for change_id, row in taken if row.problem}
             known = _known_rows(self.cursor, [change_id for change_id, _ in taken if is_number(change_id)])
             self.changed += self._store_rows(rows, known, now)
             # Of a row that could be read before, what it said is kept.

@@ -15,6 +15,7 @@ from django.utils import timezone
 from alumnisync.engine.faults import FAULTS_IN_A_ROW, reference_of
 from alumnisync.engine.seen import SeenIds
 from connectors import bulk
+from connectors.erased import erased_among
 from connectors.models import Cursor, RemoteRecord
 from connectors.packing import fingerprint
 from connectors.records import Page, Record, Temporary, Values
@@ -49,6 +50,7 @@ class Landing:
     read          records that came, repeated ones too
     changed       records that were new, different, or seen again after they had been missed or gone
     gone          records that the system reported as deleted
+    left_out      records of people who were erased: nothing of them is stored
     seen          the ids that came and are not deleted
     names, filled field → in how many records it was, and was not blank
     """
@@ -58,7 +60,7 @@ class Landing:
         self.roots = frozenset(root(path) for path in cursor.fields)
         self.places = {folded(path): path for path in cursor.fields}
         self.volatile = volatile
-        self.read = self.changed = self.gone = 0
+        self.read = self.changed = self.gone = self.left_out = 0
         self.seen = SeenIds()
         self.names: Counter[str] = Counter()
         self.filled: Counter[str] = Counter()
@@ -73,8 +75,10 @@ class Landing:
         rows = {row.remote_id: row for row in (self._row(record, now) for record in page.records)}
         with transaction.atomic():
             self._lock()
+            erased = self._erased(rows)
             known = find_known(self.cursor, rows)
-            changed = [row for id, row in rows.items() if id not in known or differs(row, known[id])]
+            told = [row for id, row in rows.items() if id not in erased]
+            changed = [row for row in told if row.remote_id not in known or differs(row, known[row.remote_id])]
             store(self.cursor, changed)
             if page.cursor is not None:
                 Cursor.objects.filter(pk=self.cursor.pk).update(position=page.cursor)
@@ -117,6 +121,12 @@ class Landing:
         # Before pruning, so that a field nobody asked for yet can be offered.
         self.names.update(values.keys())
         self.filled.update([name for name, value in values.items() if value not in BLANKS])
+
+    def _erased(self, ids: Iterable[str]) -> set[str]:
+        """Those of a page's ids whose people were erased, counted; asked under the lock that an erasure takes too."""
+        found = erased_among(self.cursor.connection_id, self.cursor.object_type, ids)
+        self.left_out += len(found)
+        return found
 
     def _lock(self) -> None:
         """Take the cursor, so that what is compared here is not changed by others before it is stored."""

@@ -19,6 +19,7 @@ from alumnisync.engine.key_index import CHUNK, changed, index
 from alumnisync.engine.keys import IdentityRule, Reader, identity_rules
 from alumnisync.engine.neighbours import Neighbourhood, Question, gather
 from alumnisync.engine.proposing import propose
+from alumnisync.engine.resembling import ERASED, ask_about, resembling
 from alumnisync.models import ChangeRecord, Link, Match, MatchKey, Member, SyncRun
 from connectors import bulk
 from connectors.models import Cursor, RemoteRecord
@@ -138,14 +139,18 @@ class _Matching:
         ]
 
     def _decide(self, found: Neighbourhood) -> Decision:
-        return decide(
-            found.candidates(self.sides, self._is_blocked, self.pilot),
+        candidates = found.candidates(self.sides, self._is_blocked, self.pilot)
+        decision = decide(
+            candidates,
             self.rules,
             chosen=found.pairs_chosen(self.sides),
             refused=found.pairs_refused(),
             crowded=found.crowded,
             several=self.several,
         )
+        told = found.told_apart(ERASED).union(*found.pairs_chosen(self.sides))
+        doubtful = resembling(self.run.sync, [one for one in candidates if one.id not in told])
+        return ask_about(decision, doubtful, found.members(), named={one.id for one in candidates if one.named})
 
     def _store_questions(self, knots: Iterable[Knot], found: Neighbourhood, fresh: Set[int], start: Set[int]) -> None:
         """Ask; a question that still holds stays the same row, one that doesn't is closed."""

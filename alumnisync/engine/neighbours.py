@@ -107,6 +107,13 @@ class Neighbourhood:
             if not record.unnamed or self._waits(record, blocked)
         ]
 
+    def members(self) -> dict[int, set[int]]:
+        """Active link → those of the records that are linked by it."""
+        found: dict[int, set[int]] = defaultdict(set)
+        for pk, link in self.linked.items():
+            found[link].add(pk)
+        return found
+
     def pairs_chosen(self, sides: Mapping[int, Side]) -> list[tuple[int, int]]:
         """(left id, right id) that a person linked."""
         pairs = []
@@ -117,11 +124,14 @@ class Neighbourhood:
                 pairs.append((by_side[Side.LEFT], by_side[Side.RIGHT]))
         return sorted(pairs)
 
+    def told_apart(self, rule: str) -> set[int]:
+        """Records that a person said are not the same as others, when asked by this rule."""
+        told = [one for one in self.questions if one.row.choice == "never" and one.row.rule == rule]
+        return {pk for one in told for pk in one.shown}
+
     def pairs_refused(self) -> set[frozenset[int]]:
         """Pairs that a person said are not the same; whoever is linked with one of them counts like them."""
-        mates: dict[int, set[int]] = defaultdict(set)
-        for pk, link in self.linked.items():
-            mates[link].add(pk)
+        mates = self.members()
         pairs = set()
         for one, other in self._refusals():
             both = [mates.get(self.linked.get(pk, 0), {pk}) for pk in (one, other)]

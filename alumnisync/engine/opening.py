@@ -17,6 +17,7 @@ from alumnisync.engine.units import SIDES
 from alumnisync.models import SyncRun
 from connectors.checking import verify
 from connectors.described import recall, remember
+from connectors.erased import refuse_lost_key
 from connectors.models import Cursor
 from connectors.records import ObjectType
 from mappings.models import MappingVersion, SyncSide
@@ -30,6 +31,7 @@ def open_run(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Context:
     """Everything the steps need. Raises Misfit, and what the systems raise when they don't let us in."""
     rows = {Side(row.side): row for row in run.version.sides.select_related("connection")}
     ends: dict[Side, End] = {}
+    refuse_lost_key()
     try:
         for side in SIDES:
             ends[side] = _open_end(side, rows[side], say)

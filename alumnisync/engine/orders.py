@@ -48,13 +48,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One change to deliver. remote_id None: a create. known: the record as last seen."""
+    """One change to deliver. remote_id None: a create. known: the record as last seen.
+
+    is_new: a person said that it is nobody whom the system has
+    """
 
     change_id: int
     remote_id: str | None
     lines: tuple[Line, ...]
     key: tuple[str, str] | None = None
     known: Values = field(default_factory=dict, repr=False)
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)

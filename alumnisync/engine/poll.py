@@ -42,6 +42,7 @@ class Polled:
     went_missing  records that a believed list lacked for the first time
     gone          records that became gone: reported deleted, or lacked by a second list
     shorter       how many records fewer than the last believed list it held, where it was whole
+    left_out      records of people who were erased: nothing of them is stored
     new_fields    field that no earlier poll saw and nobody asked for → how many records have it filled
     """
 
@@ -52,6 +53,7 @@ class Polled:
     verdict: str
     went_missing: int
     gone: int
+    left_out: int = 0
     new_fields: Mapping[str, int] = field(default_factory=dict)
     shorter: int | None = None
 
@@ -158,8 +160,8 @@ def finish(landing: Landing, started: datetime, *, complete: bool, label: str, l
     cursor.refresh_from_db()
     gone += landing.gone
     shorter = max((before or 0) - count, 0) if complete else None
-    counts = (landing.read, landing.changed, complete, cursor.list_verdict, went_missing, gone)
-    return Polled(cursor, *counts, new_fields, shorter)
+    counted = (went_missing, gone, landing.left_out, new_fields, shorter)
+    return Polled(cursor, landing.read, landing.changed, complete, cursor.list_verdict, *counted)
 
 
 def fewer(cursor: Cursor) -> int:

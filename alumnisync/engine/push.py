@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,6 +18,7 @@ from django.utils import timezone
 from alumnisync.engine import points
 from alumnisync.engine.context import Context, End
 from alumnisync.engine.deliver import Courier
+from alumnisync.engine.duplicates import said_new
 from alumnisync.engine.faults import FAULTS_IN_A_ROW, FaultyRun
 from alumnisync.engine.lease import StopAsked
 from alumnisync.engine.orders import Delivery, Line, Order
@@ -24,6 +26,7 @@ from alumnisync.engine.plan import KEY
 from alumnisync.engine.settle import settle
 from alumnisync.engine.units import SIDES
 from alumnisync.models import ChangeRecord, FieldChange
+from connectors.erased import erased_digests
 from connectors.records import NeedsAttention
 
 State = ChangeRecord.State
@@ -46,7 +49,8 @@ class _Push:
 
     def __init__(self, ctx: Context, end: End, kind: ChangeRecord.Kind) -> None:
         self.ctx, self.end, self.kind = ctx, end, kind
-        self.courier = Courier(end, ctx.planner, end.cursor.fields, ctx.lease.check)
+        self.erased = erased_digests(end.connection.pk) if kind == ChangeRecord.Kind.CREATE else frozenset[bytes]()
+        self.courier = Courier(end, ctx.planner, end.cursor.fields, ctx.lease.check, self.erased)
         self.faults = 0
         self.under_way: dict[Future[list[Delivery]], list[Order]] = {}
 
@@ -138,7 +142,11 @@ class _Push:
         fields: dict[int, list[FieldChange]] = defaultdict(list)
         for row in FieldChange.objects.filter(change__in=rows).order_by("pk"):
             fields[row.change_id].append(row)
-        return [order_of(change, fields[change.pk], self.end) for change in rows]
+        orders = [order_of(change, fields[change.pk], self.end) for change in rows]
+        if not self.erased:
+            return orders
+        new = said_new(self.ctx.sync, [row.source_id for row in rows])
+        return [replace(one, is_new=row.source_id in new) for one, row in zip(orders, rows, strict=True)]
 
 
 def _changes(batch: Sequence[Order]) -> QuerySet[ChangeRecord]:

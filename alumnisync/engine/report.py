@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from alumnisync.engine.context import Context
@@ -25,8 +25,8 @@ WRITTEN = {
 
 def note_poll(run: SyncRun, side: Side, polled: Polled, appeared: Iterable[str] = ()) -> None:
     """Keep what polling a side came to. appeared: fields that are there, but in no record that was read."""
-    for name, count in (("read", polled.read), ("changed", polled.changed), ("gone", polled.gone)):
-        run.counts.setdefault(name, {})[side.value] = count
+    for name in ("read", "changed", "gone", "left_out"):
+        run.counts.setdefault(name, {})[side.value] = getattr(polled, name)
     if polled.shorter is not None:
         run.counts.setdefault("figures", {}).setdefault("list", {})[side.value] = polled.shorter
     run.counts.setdefault("new_fields", {})[side.value] = {**dict.fromkeys(sorted(appeared)), **polled.new_fields}
@@ -54,7 +54,9 @@ def count_written(run: SyncRun) -> None:
 
 def _written(run: SyncRun, kind: ChangeRecord.Kind, side: Side) -> int:
     done = run.changes.filter(kind=kind, side=side, state=ChangeRecord.State.DONE)
-    return done.values("record").distinct().count()
+    # What is blank by now, since the person was erased, was a record each.
+    found = done.aggregate(records=Count("record", distinct=True), erased=Count("pk", filter=Q(record=None)))
+    return sum(found.values())
 
 
 def _state(run: SyncRun) -> SyncRun.State:

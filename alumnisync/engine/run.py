@@ -243,11 +243,19 @@ def _poll(ctx: Context) -> list[Hold]:
         polled = _poll_end(ctx, end)
         note_poll(ctx.run, side, polled, end.appeared)
         ctx.say(f"Reading {end.label}: {polled.read:,} records, {polled.changed:,} of them new or different.")
+        if polled.left_out:
+            ctx.say(f"{end.label}: {_left_out(polled.left_out)}")
         if polled.verdict:
             count, limit = fewer(end.cursor), limits(ctx.sync.guards)["list"].of(end.cursor.accepted_count or 0)
             # Of which side is no direction: everything is held.
             verdicts.append(Hold("list", side.value, "", "", count, limit, f"{end.label}: {polled.verdict}"))
     return verdicts
+
+
+def _left_out(count: int) -> str:
+    if count == 1:
+        return "1 erased person's record was left out."
+    return f"{count:,} records of erased people were left out."
 
 
 def _poll_end(ctx: Context, end: End) -> Polled:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from alumnisync.engine.questions import close_decided
 from alumnisync.engine.units import UNDONE, Apart, Base
 from alumnisync.models import ChangeRecord, FieldChange, Link, Member
 from connectors import bulk
+from connectors.erased import erased_among
 from connectors.models import Cursor, RemoteRecord
 from connectors.records import MISSING, Values
 from mappings import paths
@@ -33,6 +35,7 @@ State = ChangeRecord.State
 REFUSED_AGAIN = (timedelta(0), timedelta(days=1), timedelta(days=2), timedelta(days=4), timedelta(days=8))
 """How long a refused change waits after each try; after the last, a week each time."""
 WEEK = timedelta(days=7)
+IS_ERASED = "The system answered with the record of somebody who was erased here. Look there who it is."
 
 
 def move_bases(ctx: Context) -> None:
@@ -93,6 +96,7 @@ class _Batch:
             self.fields[row.change_id].append(row)
         self.landed = self._landed()
         self.taken = self._taken()
+        self.erased = self._erased()
         self.touched: list[RemoteRecord] = []
         self.gone: list[RemoteRecord] = []
         self.aside: list[tuple[ChangeRecord, list[FieldChange]]] = []
@@ -116,6 +120,11 @@ class _Batch:
         members = Member.objects.filter(sync=self.ctx.sync, side=self.end.side, record__in=rows)
         return set(members.values_list("record_id", flat=True))
 
+    def _erased(self) -> set[str]:
+        """Ids that creates were answered with, of people who were erased: nothing of them is stored."""
+        made = [one.remote_id for one in self.deliveries.values() if one.fate is Fate.DONE and one.is_create]
+        return erased_among(self.end.connection.pk, self.end.cursor.object_type, made)
+
     def store(self) -> None:
         for change_id, delivery in self.deliveries.items():
             self._note(self.changes[change_id], delivery)
@@ -132,7 +141,10 @@ class _Batch:
             return
         change.finished_at = self.now
         change.reason = delivery.reason
-        if delivery.fate is Fate.DONE:
+        if delivery.fate is Fate.DONE and delivery.remote_id in self.erased:
+            # The system took the new person for somebody who was erased: a person says who it is.
+            self.duplicates.append((change, replace(delivery, reason=IS_ERASED, others=())))
+        elif delivery.fate is Fate.DONE:
             self._note_done(change, delivery)
         elif delivery.fate is Fate.DROPPED:
             change.state = State.DROPPED

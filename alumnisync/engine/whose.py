@@ -11,6 +11,7 @@ from alumnisync.engine.context import Context, End
 from alumnisync.engine.feeds import is_unnamed, lay
 from alumnisync.models import Link, Match, Member
 from connectors import bulk
+from connectors.erased import erased_among
 from connectors.models import Cursor, FeedRow
 from connectors.records import MISSING
 from mappings import paths
@@ -54,7 +55,8 @@ def _names(ctx: Context, end: End, matches: Collection[Match]) -> dict[Match, st
         .values_list("link", "record__remote_id")
     )
     names = {match: mates.get(links.get(match.chosen_id or 0, 0)) or _key(ctx, end, match) for match in matches}
-    return {match: name for match, name in names.items() if name and not is_unnamed(name)}
+    erased = erased_among(end.connection.pk, end.cursor.object_type, filter(None, names.values()))
+    return {match: name for match, name in names.items() if name and name not in erased and not is_unnamed(name)}
 
 
 def _key(ctx: Context, end: End, match: Match) -> str:

@@ -7,6 +7,7 @@ from alumnisync.models.absences import Absence
 from alumnisync.models.changes import ChangeRecord, FieldChange
 from alumnisync.models.drift import DriftReport
 from alumnisync.models.people import Link, MatchKey, Member
+from alumnisync.models.privacy import ErasedKey, Erasure, ErasureTask
 from alumnisync.models.questions import Conflict, Match, Question, Review
 from alumnisync.models.runs import Alarm, CheckAnswer, Progress, SyncRun
 
@@ -17,6 +18,9 @@ __all__ = [
     "CheckAnswer",
     "Conflict",
     "DriftReport",
+    "ErasedKey",
+    "Erasure",
+    "ErasureTask",
     "FieldChange",
     "Link",
     "Match",

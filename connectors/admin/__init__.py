@@ -7,6 +7,7 @@ from connectors.admin.pages import ReadOnlyAdmin
 from connectors.models import (
     AccessToken,
     Cursor,
+    ErasedRecord,
     FeedRow,
     KnownObjectType,
     ReceivedRecord,
@@ -29,6 +30,13 @@ class RemoteRecordAdmin(ReadOnlyAdmin):
     list_display = ("remote_id", "cursor", "modified_there", "landed_at", "gone_at", "problem")
     list_select_related = ("cursor__connection",)
     search_fields = ("remote_id__exact",)
+    change_form_outer_before_template = "alumnisync/privacy/of_record.html"
+
+
+@admin.register(ErasedRecord)
+class ErasedRecordAdmin(ReadOnlyAdmin):
+    list_display = ("connection", "key", "erased_at")
+    list_select_related = ("connection",)
 
 
 @admin.register(FeedRow)

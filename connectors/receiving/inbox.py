@@ -6,6 +6,7 @@ number of its connection, under a lock, so that whoever reads by number misses n
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from connectors import bulk
+from connectors.erased import erased_among, sent_as
 from connectors.models import Connection, ReceivedRecord
 from connectors.packing import pack
 from connectors.records import ConnectorError, Gone, Record, Rejected, Stale, Values
@@ -32,6 +34,10 @@ NOT_THERE = "There is no record {} here. Use the id that was answered when it wa
 MOVED = "The record {} has changed since it was read."
 TAKEN = "The record {} has this id already."
 TOO_LARGE = "The record would hold more than {:,} bytes. Send fewer or shorter fields."
+ERASED = (
+    "Nothing was kept: this person was erased here. Remove them from what is sent, "
+    "or ask whoever looks after AlumniSync."
+)
 UNSTORABLE = "It holds a number or a broken character that can't be stored."
 
 
@@ -130,6 +136,13 @@ def giving_back() -> Iterator[None]:
             database.close()
 
 
+class Erased(Rejected):
+    """The record of somebody who was erased here: nothing of it is kept, not even its id."""
+
+    def __init__(self) -> None:
+        super().__init__(ERASED)
+
+
 class _Saving:
     """The rows of one call, by their ids, as they become."""
 
@@ -141,6 +154,7 @@ class _Saving:
         )
         found = ReceivedRecord.objects.filter(meant, connection_id=connection_id, object_type=object_type)
         self.rows = list(found)
+        self.erased = self._erased(entries)
         self.added: list[ReceivedRecord] = []
         self.altered: list[ReceivedRecord] = []
 
@@ -157,7 +171,21 @@ class _Saving:
         bulk.insert(self.added)
         bulk.update(self.altered, KEPT)
 
+    def _erased(self, entries: Sequence[Entry]) -> set[tuple[str, str]]:
+        """(place, sender's id) of those who were erased."""
+        sent: dict[str, set[str]] = defaultdict(set)
+        for entry in entries:
+            for place in {entry.place or "", ""} if entry.sender_id else ():
+                sent[place].add(entry.sender_id)
+        return {
+            (place, id)
+            for place, ids in sent.items()
+            for id in erased_among(self.connection_id, sent_as(self.object_type, place), ids)
+        }
+
     def _take(self, entry: Entry) -> Saved:
+        if {(entry.place or "", entry.sender_id), ("", entry.sender_id)} & self.erased:
+            raise Erased
         row = self._meant(entry)
         is_new = row is None
         if row is None:

@@ -16,6 +16,7 @@ from ninja.security import HttpBearer
 
 from connectors.base import Connector
 from connectors.models import AccessToken
+from connectors.receiving.inbox import ERASED
 from connectors.receiving.tokens import holder, seconds_to_wait
 from connectors.receiving.uses import note_use
 from connectors.services import Service
@@ -107,13 +108,9 @@ def _counted(name: str) -> Decorator:
         def counted(request: HttpRequest, **kwargs: Any) -> HttpResponse:
             answer: HttpResponse = run(request, **kwargs)
             if caller := caller_of(request):
-                note_use(
-                    caller,
-                    name,
-                    status=answer.status_code,
-                    record=_record(request, kwargs),
-                    why=_why(answer) if answer.content else (),
-                )
+                why = _why(answer) if answer.content else []
+                record = "" if ERASED in why else _record(request, kwargs)
+                note_use(caller, name, status=answer.status_code, record=record, why=why)
             return answer
 
         return counted

@@ -126,6 +126,12 @@ OWN: dict[str, Access] = {
     "alumnisync_syncrun_preview_again": button(EDITORS, OPERATORS),
     "alumnisync_syncrun_stop": button(OPERATORS),
     "alumnisync_changerecord_retry": button(OPERATORS),
+    # What is held about a person: for administrators alone.
+    "alumnisync_erasure_find": button(),
+    "alumnisync_erasure_person": Access(looks=ADMIN),
+    "alumnisync_erasure_export": Access(looks=ADMIN),
+    "alumnisync_erasure_erase": form(),
+    "alumnisync_erasure_tick": button(),
 }
 
 READ_ONLY = (
@@ -135,6 +141,9 @@ READ_ONLY = (
     "alumnisync_checkanswer",
     "alumnisync_conflict",
     "alumnisync_driftreport",
+    "alumnisync_erasedkey",
+    "alumnisync_erasure",
+    "alumnisync_erasuretask",
     "alumnisync_fieldchange",
     "alumnisync_link",
     "alumnisync_match",
@@ -146,6 +155,7 @@ READ_ONLY = (
     "connectors_accesstoken",
     "connectors_connection",
     "connectors_cursor",
+    "connectors_erasedrecord",
     "connectors_feedrow",
     "connectors_knownobjecttype",
     "connectors_receivedrecord",

@@ -16,12 +16,15 @@ from django.db import connection, models
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
-from alumnisync.models import Absence, Alarm, CheckAnswer, DriftReport, Member, SyncRun
+from alumnisync.models import Absence, Alarm, CheckAnswer, DriftReport, ErasedKey, Erasure, ErasureTask, Member, SyncRun
+from connectors.encryption import key_names
 from connectors.models import (
     AccessToken,
+    ErasedRecord,
     FeedRow,
     KnownObjectType,
     ReceivedRecord,
+    RemoteRecord,
     SeenField,
     ServiceNote,
     ServiceUse,
@@ -91,6 +94,8 @@ ARGUMENTS: dict[str, Callable[[], str]] = {
     "form": lambda: "csv",
     "format": lambda: "csv",
     "which": lambda: "field-pairs",
+    "record": lambda: str(RemoteRecord.objects.order_by("-pk").values_list("pk", flat=True)[0]),
+    "task": lambda: str(ErasureTask.objects.order_by("-pk").values_list("pk", flat=True)[0]),
     "content_type_id": lambda: str(ContentType.objects.get_for_model(User).pk),
 }
 
@@ -174,6 +179,10 @@ def _add_rest(world: World) -> None:
     AccessToken.objects.create(connection=caller, place="12", digest="x", made_at=now)
     ServiceUse.objects.create(connection=caller, place="12", service="save", last_at=now)
     ServiceNote.objects.create(connection=caller, place="12", service="save", at=now, status=422)
+    ErasedRecord.objects.create(connection=caller, digest=b"x" * 16, key=key_names()[0], erased_at=now)
+    erasure = Erasure.objects.create(at=now, by="pat")
+    ErasureTask.objects.create(erasure=erasure, system="CRM", kind="records", what="person")
+    ErasedKey.objects.create(erasure=erasure, sync=world.sync, digest=b"x" * 16, key=key_names()[0])
     ValueMap.objects.create(version=world.version, name="status", pairs=[["a", "b"]])
     draft = MappingVersion.objects.create(sync=world.sync, number=2, state="draft", created_by="edith")
     for side in world.version.sides.all():

@@ -1,0 +1,1 @@
+"""What is held about a person: shown, given to them, and erased for good."""
