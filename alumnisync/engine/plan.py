@@ -174,7 +174,7 @@ class Planner:
     def is_frozen(self, person: Person) -> bool:
         """Whether a death that was reported waits to be decided: nothing else of the person is written meanwhile."""
         deaths = (key for key, pairs in self.units.items() if pairs[0].pair.kind == "deceased")
-        return any(merge(self._unit(key, person)).freezes for key in deaths)
+        return any(merge(self.unit(key, person)).freezes for key in deaths)
 
     def unit_of(self, pair: str) -> str:
         """The unit a pair is decided in."""

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from alumnisync.command import Answer, AnsweringCommand, Exit, Failure
+from alumnisync.command import Answer, AnsweringCommand, Exit, Failure, whoami
 from alumnisync.engine.report import summary
 from alumnisync.engine.run import Busy, Refused, finish_approved
-from alumnisync.management.commands.sync import at_the_shell, exit_code
+from alumnisync.management.commands.sync import exit_code
 from alumnisync.models import SyncRun
 from alumnisync.review import Refusal, approve
 from alumnisync.undo import links_of, told, undo, units_of
@@ -48,14 +48,14 @@ class Command(AnsweringCommand):
             raise Failure(f"Nobody whom {run.sync} has linked has a record with the id “{options['person']}”.")
         if units and not (units := units_of(run, units)):
             raise Failure(f"Run {run.pk} wrote no field called “{options['field']}”.")
-        return undo(run, by=at_the_shell(), links=links, units=units, say=self.progress)
+        return undo(run, by=whoami(), links=links, units=units, say=self.progress)
 
     def _approved(self, run: SyncRun) -> SyncRun:
         """What waits is approved: the run itself where it is an undo, else the undo of it."""
         waits = run if run.kind == SyncRun.Kind.UNDO else run.undone_by.filter(state=SyncRun.State.HELD).first()
         if waits is None:
             raise Refused(NOTHING_WAITS.format(run.pk))
-        approved = approve(waits, by=at_the_shell())
+        approved = approve(waits, by=whoami())
         assert isinstance(approved, SyncRun)  # noqa: S101 - tells the type checker which of the two it is
         return finish_approved(approved, say=self.progress)
 
