@@ -23,7 +23,7 @@ from alumnisync.limits import suggested_limits
 from alumnisync.rules_in_words import InWords
 from alumnisync.waiting import waiting_by_sync
 from alumnisync.wording import SYNC_STATES, whole
-from connectors.admin.connections import ENVIRONMENTS
+from connectors.admin.in_words import ENVIRONMENTS
 from connectors.admin.pages import shows_form, tell
 from connectors.forms import time_zones
 from connectors.models import Connection

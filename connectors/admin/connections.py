@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -11,36 +10,29 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, reverse
-from django.utils.text import capfirst, slugify
+from django.utils.text import slugify
 from django.views.decorators.debug import sensitive_post_parameters
 
 from connectors.admin.files import FileScreens
+from connectors.admin.in_words import field_lines, findings, kind_of, seen_of, summary, trial
 from connectors.admin.pages import shows_form, tell
 from connectors.admin.turn_up import TurnUpScreens
 from connectors.base import Connector
-from connectors.checking import Checked, check, describe_type, standing, verify
+from connectors.checking import check, describe_type, verify
 from connectors.described import restore
 from connectors.forms import TIME_ZONES, ConnectionEntry, time_zones
 from connectors.looking import csv_of, look
-from connectors.models import Connection, KnownObjectType, SeenField
-from connectors.moments import when
-from connectors.records import ConnectorError, Field, NeedsAttention, ObjectType
+from connectors.models import Connection, KnownObjectType
+from connectors.records import ConnectorError, NeedsAttention
 from connectors.registry import connectors
 from connectors.renewing import renew
 from connectors.storing import offered_systems
-from connectors.trying import Tried, try_out
+from connectors.trying import try_out
 
 Trail = list[tuple[str, str]]
 
 ADD, CHANGE, VIEW = (f"connectors.{action}_connection" for action in ("add", "change", "view"))
 SEES_PEOPLE = "connectors.view_remoterecord"
-STANDINGS = {
-    "works": ("good", "Works"),
-    "attention": ("bad", "Needs attention"),
-    "unchecked": ("warn", "Not checked yet"),
-}
-ENVIRONMENTS = {"production": ("", "Production"), "test": ("warn", "Test")}
-MOST_NAMED = 12
 
 
 @admin.register(Connection)
@@ -69,7 +61,7 @@ class ConnectionAdmin(FileScreens, TurnUpScreens):
         ]
 
     def see_all(self, request: HttpRequest) -> HttpResponseBase:
-        connections = [_summary(one) for one in self.get_queryset(request)]
+        connections = [summary(one) for one in self.get_queryset(request)]
         return self.show(
             request, "connectors/connections.html", "Connections", connections=connections, may=_may(request)
         )
@@ -102,8 +94,8 @@ class ConnectionAdmin(FileScreens, TurnUpScreens):
             "connectors/connection.html",
             connection.name,
             connection=connection,
-            about=_summary(connection),
-            kinds=[_kind(row.name, restore(row.described), row.described_at) for row in kinds if row.described],
+            about=summary(connection),
+            kinds=[kind_of(row.name, restore(row.described), row.described_at) for row in kinds if row.described],
             outlines=[row for row in kinds if not row.described],
             may=_may(request),
             trail=_trail(),
@@ -113,7 +105,7 @@ class ConnectionAdmin(FileScreens, TurnUpScreens):
         connection = self._found(request, pk)
         found: dict[str, Any]
         try:
-            found = _found(check(connection, look=True))
+            found = findings(check(connection, look=True))
         except ConnectorError as error:
             found = {"refused": error.message, "is_passing": not isinstance(error, NeedsAttention)}
         title = f"Check of {connection}"
@@ -122,7 +114,7 @@ class ConnectionAdmin(FileScreens, TurnUpScreens):
             "connectors/checked.html",
             title,
             connection=connection,
-            about=_summary(connection),
+            about=summary(connection),
             may=_may(request),
             trail=_trail(connection),
             **found,
@@ -178,14 +170,14 @@ class ConnectionAdmin(FileScreens, TurnUpScreens):
         known = get_object_or_404(KnownObjectType, connection=connection, name=name)
         described = restore(known.described) if known.described else None
         wanted = request.GET.get("q", "").strip()
-        rows = _fields(described, _seen(connection, name))
+        rows = field_lines(described, seen_of(connection, name))
         return self.show(
             request,
             "connectors/object_type.html",
             str(known),
             connection=connection,
             known=known,
-            about=_kind(name, described, known.described_at) if described else None,
+            about=kind_of(name, described, known.described_at) if described else None,
             rows=[row for row in rows if wanted.lower() in f"{row['label']} {row['name']}".lower()],
             count=f"{len(rows):,}",
             wanted=wanted,
@@ -222,7 +214,7 @@ class ConnectionAdmin(FileScreens, TurnUpScreens):
         found: dict[str, Any]
         try:
             identity, tried = try_out(entry.kind, entry.settings.cleaned_data)
-            found = {"identity": identity, "kinds": [_tried(one) for one in tried]}
+            found = {"identity": identity, "kinds": [trial(one) for one in tried]}
         except ConnectorError as error:
             found = {"refused": error.message}
         return self.show(request, "connectors/tried.html", title, **found)
@@ -254,118 +246,3 @@ def _trail(connection: Connection | None = None) -> Trail:
     if connection is None:
         return start
     return [*start, (connection.name, reverse("admin:connectors_connection_change", args=[connection.pk]))]
-
-
-def _summary(connection: Connection) -> dict[str, Any]:
-    """A connection in words, as its last check left it."""
-    kind, known = connectors().get(connection.system), connection.identity
-    tone, state = STANDINGS[standing(connection)]
-    if standing(connection) == "unchecked" and known:
-        state = "Not checked since it was changed"
-    return {
-        "connection": connection,
-        "system": kind.label if kind else connection.system,
-        "is_known": kind is not None,
-        "has_files": kind is not None and bool(kind.file_kinds),
-        "calls_us": kind is not None and bool(kind.services),
-        "organisation": known.get("label") or known.get("organisation", ""),
-        # Of files it is a path of ours, which the name beside it says in words.
-        "id": "" if kind and kind.file_kinds else known.get("organisation", ""),
-        "environment": ENVIRONMENTS.get(known.get("environment", "")),
-        "user": known.get("user", ""),
-        "notes": known.get("notes", []),
-        "warnings": known.get("warnings", []),
-        "renewal": kind.renewal if kind else "",
-        "address": connection.settings.get("base_url", ""),
-        "tone": tone,
-        "state": state,
-        "checked": when(connection.checked_at),
-    }
-
-
-def _kind(name: str, described: ObjectType, described_at: datetime | None = None) -> dict[str, Any]:
-    """A kind of record that came with its fields."""
-    hidden = [each.label or each.name for each in described.fields if not each.readable]
-    kept = sum(1 for each in described.fields if each.readable and not each.writable)
-    return {
-        "name": name,
-        "label": described.label or name,
-        "count": f"{len(described.fields):,}",
-        "hidden": hidden[:MOST_NAMED],
-        "more_hidden": max(0, len(hidden) - MOST_NAMED),
-        "kept": f"{kept:,}",
-        "is_published": described.fields_known,
-        "can_create": described.can_create,
-        "can_update": described.can_update,
-        "described": when(described_at),
-    }
-
-
-def _found(checked: Checked) -> dict[str, Any]:
-    looks = {look.object_type: look for look in checked.looks}
-    kinds = [{**_kind(each.name, each), "look": looks.get(each.name)} for each in checked.described]
-    for kind in kinds:
-        if look := kind["look"]:
-            kind["there"] = f"{look.count:,}" if look.is_all else f"{look.count:,} or more"
-    return {"kinds": kinds, "outlines": f"{checked.object_types - len(kinds):,}", "has_checked": True}
-
-
-def _tried(one: Tried) -> dict[str, Any]:
-    """The first records of a kind, and what can be done with it."""
-    described = one.described
-    abilities = {
-        "create records": described.can_create,
-        "change records": described.can_update,
-        "look records up": described.findable is None or bool(described.findable),
-        "read only what changed": not described.whole_lists,
-    }
-    can = [what for what, is_so in abilities.items() if is_so]
-    cannot = [what for what, is_so in abilities.items() if not is_so]
-    said = [f"It can {', '.join(can)}."] * bool(can) + [f"It can't {' or '.join(cannot)}."] * bool(cannot)
-    return {
-        "label": described.label or described.name,
-        "sample": one.sample,
-        "count": one.count,
-        "problem": one.problem,
-        "offers": " ".join(said),
-    }
-
-
-def _seen(connection: Connection, name: str) -> dict[str, SeenField]:
-    return {one.name: one for one in SeenField.objects.filter(cursor__connection=connection, cursor__object_type=name)}
-
-
-def _fields(described: ObjectType | None, seen: Mapping[str, SeenField]) -> list[dict[str, Any]]:
-    """The fields described, then those that only records were seen to have."""
-    fields = described.fields if described else ()
-    named = {each.name for each in fields}
-    unnamed = [Field(name, writable=True) for name in sorted(seen) if name and name not in named]
-    return [_field(each, seen.get(each.name), each.name in named) for each in (*fields, *unnamed)]
-
-
-def _field(field: Field, seen: SeenField | None, is_described: bool) -> dict[str, Any]:
-    return {
-        "name": field.name,
-        "label": field.label or field.name,
-        "type": field.type if is_described else "",
-        "kind": field.kind.replace("_", "/"),
-        "length": f"{field.length:,}" if field.length else "",
-        "is_required": field.required,
-        "options": f"{len(field.options):,}" if field.options else "",
-        "option_names": ", ".join(field.options[:MOST_NAMED]) + (" …" if len(field.options) > MOST_NAMED else ""),
-        "access": capfirst(_access(field)) if is_described else "Seen in records, not described",
-        "is_hidden": not field.readable,
-        "filled": _filled(seen),
-    }
-
-
-def _access(field: Field) -> str:
-    if not field.readable:
-        return "not visible to this user"
-    return "can be changed" if field.writable else "only to look at"
-
-
-def _filled(seen: SeenField | None) -> dict[str, str] | None:
-    if seen is None or not seen.seen:
-        return None
-    return {"share": f"{100 * seen.filled / seen.seen:.0f} %", "read": f"{seen.seen:,}"}

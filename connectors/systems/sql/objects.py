@@ -18,12 +18,8 @@ EXAMPLE = '{"person": {"table": "crm.person", "key": "id", "changed_since": "upd
 class TableForm(forms.Form):
     """One table or view."""
 
-    table = forms.CharField(
-        label="Table or view", required=False, help_text="With its schema where it has one: crm.person"
-    )
-    key = forms.CharField(
-        label="Column with the key", required=False, help_text="Tells whose row it is and stays the same, like id."
-    )
+    table = forms.CharField(label="Table or view", help_text="With its schema where it has one: crm.person")
+    key = forms.CharField(label="Column with the key", help_text="Tells whose row it is and stays the same, like id.")
     changed_since = forms.CharField(
         label="Column that tells what changed",
         required=False,
