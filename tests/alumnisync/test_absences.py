@@ -183,6 +183,18 @@ def test_who_is_seen_again_before_the_run_stays_linked() -> None:
     assert rows("open", "decided") == []
 
 
+def test_who_is_seen_again_before_an_older_plan_is_carried_out_stays_linked() -> None:
+    world, people = office("review")
+    leave(world, people, "deleted")
+    settle_absence(rows()[0], "unlink", by="pat")
+    preview = world.run(preview=True)
+    left, right = people["deleted"]
+    world.right.rows["person"].pop(right)
+    world.right.put("person", {**world.left.values("person", left), "left_id": left}, id=right)
+    world.approve(preview["run"])
+    assert people["deleted"] in world.linked()
+
+
 def test_a_merger_whose_record_took_the_place_is_said_and_syncs_on() -> None:
     world, people = office({"merged": "review"})
     left, loser = people["merged"]
