@@ -221,7 +221,9 @@ def holds_of(run: SyncRun, names: Names) -> tuple[Held, ...]:
 
 
 def _held(item: Hold, reason: str, consequence: str, names: Names) -> Held:
-    what = names.unit(item.unit) if item.unit else "new records" if item.guard == "created" else ""
+    is_pair = "|" in item.unit
+    named = names.field(item.direction, item.field) if is_pair else names.unit(item.unit) if item.unit else ""
+    what = "new records" if item.guard == "created" else named
     key = item.key if can_be_narrowed(item) else ""
     where = f"{what} in {names.side(item.direction)}" if what and item.direction else what
     return Held(reason, consequence, key, where, bars_of(item))

@@ -65,5 +65,5 @@ class History:
 
 def tidy(count: int) -> int:
     """The next number that is easy to say: 74 → 75, 137 → 150, 1912 → 2000."""
-    step = max(5, 5 * 10 ** (len(str(count)) - 2))
+    step = max(5, 5 * int(10 ** (len(str(count)) - 2)))
     return -(-count // step) * step

@@ -113,10 +113,9 @@ class SidePart(Part):
     @staticmethod
     def filled(plain: Plain) -> Plain:
         """What the form shows for a side's settings."""
-        policies: Plain = dict(gone_policies(plain.get("gone", {})))
+        gone = {f"gone_{kind}": word.value for kind, word in gone_policies(plain.get("gone", {})).items()}
         if not plain.get("disabled"):
-            policies |= {"disabled": "ignore"}
-        gone = {f"gone_{kind}": str(word) for kind, word in policies.items()}
+            gone["gone_disabled"] = "ignore"
         rows = {word: [(name, as_typed(value)) for name, value in plain.get(word, {}).items()] for word in CONSTANTS}
         return {**plain, **gone, **rows}
 

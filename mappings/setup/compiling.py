@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mappings.rules import (
+    GONE_DEFAULTS,
+    AbsenceKind,
     ConflictRule,
     Create,
     FirstMeeting,
@@ -38,6 +40,9 @@ def rules_in(contents: Contents, zones: Mapping[Side, str], lengths: Lengths | N
 
 
 def _side(said: Plain, zone: str) -> SideRules:
+    gone = gone_policies(said["gone"])
+    if not said["disabled"]:
+        gone[AbsenceKind.DISABLED] = GONE_DEFAULTS[AbsenceKind.DISABLED]
     return SideRules(
         object_type=said["object"],
         key_field=said["key_field"],
@@ -46,7 +51,7 @@ def _side(said: Plain, zone: str) -> SideRules:
         deactivate=said["deactivate"],
         scope=said["scope"],
         narrow=said["filter"],
-        gone=gone_policies(said["gone"]),
+        gone=gone,
         disabled=said["disabled"],
         several=said["several"],
         write_once=said["write_once"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,9 +11,11 @@ from django.db.models import F
 
 from alumnisync.absences import settle_absence
 from alumnisync.deciding import mark_of, settle_person
-from alumnisync.models import Absence, Link, Member
+from alumnisync.engine.absences import lost
+from alumnisync.models import Absence, ChangeRecord, Link, Member
 from alumnisync.review import Refusal
 from connectors.models import Cursor, RemoteRecord
+from mappings.rules import Side, SideRules
 from tests.factories import World
 
 pytestmark = pytest.mark.django_db
@@ -147,10 +151,12 @@ def test_unlinked_by_the_next_run_and_linked_again_by_a_person_alone(kinds: tupl
     leave(world, people, *kinds)
     for row in rows():
         settle_absence(row, "unlink", by="pat")
-    world.run(preview=True)
-    assert (len(rows("decided")), right_members(people, *kinds)) == (len(kinds), len(kinds))
     for kind in kinds:
         world.left.alter("person", people[kind][0], {"first": "Augusta"})
+    preview = world.run(preview=True)
+    assert (len(rows("decided")), right_members(people, *kinds)) == (len(kinds), len(kinds))
+    # Nothing is planned any more for them, nor shown as if it were.
+    assert not ChangeRecord.objects.filter(run=preview["run"]).exclude(kind="settle").exists()
     before = world.writes()
     world.run()
     world.run()
@@ -175,6 +181,18 @@ def test_who_is_seen_again_before_the_run_stays_linked() -> None:
     come_back(world, people, "deleted")
     assert people["deleted"] in world.linked()
     assert rows("open", "decided") == []
+
+
+def test_who_is_seen_again_before_an_older_plan_is_carried_out_stays_linked() -> None:
+    world, people = office("review")
+    leave(world, people, "deleted")
+    settle_absence(rows()[0], "unlink", by="pat")
+    preview = world.run(preview=True)
+    left, right = people["deleted"]
+    world.right.rows["person"].pop(right)
+    world.right.put("person", {**world.left.values("person", left), "left_id": left}, id=right)
+    world.approve(preview["run"])
+    assert people["deleted"] in world.linked()
 
 
 def test_a_merger_whose_record_took_the_place_is_said_and_syncs_on() -> None:
@@ -311,3 +329,72 @@ def test_choices_are_refused_in_words() -> None:
     come_back(world, people, "deleted")
     with pytest.raises(Refusal, match="closed already"):
         settle_absence(row, "keep", by="pat")
+
+
+def test_who_is_not_in_the_pilot_is_not_spoken_of() -> None:
+    world, people = office("review")
+    world.version.pilot = [people["merged"][0]]
+    world.version.save()
+    leave(world, people, "deleted", "merged")
+    assert [row.kind for row in rows()] == ["merged"]
+
+
+def test_what_was_recorded_is_asked_about_as_such_and_not_twice() -> None:
+    world = World(left={"gone": "review"}, right={"gone": "review", "write_once": True, "create": "automatic"})
+    pairs = [world.pair_up() for _ in range(2)]
+    world.go()
+    world.left.remove("person", pairs[0][0])
+    world.right.remove("person", pairs[1][1])
+    assert world.run()["reviews"] == 1
+    assert [(row.side, row.record.remote_id) for row in rows()] == [("right", pairs[1][1])]
+
+
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+
+
+def judged(*records: dict[str, Any], states: tuple[str, ...] = (), **rules: Any) -> str | None:
+    """Why a side with these records is no longer found."""
+    ctx: Any = SimpleNamespace(rules=SimpleNamespace(sides={Side.LEFT: SideRules("person", **rules)}))
+    made = [RemoteRecord(pk=number, remote_id=f"p{number}", landed_at=NOW, **one) for number, one in enumerate(records)]
+    members = [
+        Member(record=record, state=state)
+        for record, state in zip(made, states or ["present"] * len(made), strict=True)
+    ]
+    found = lost(ctx, Side.LEFT, members)
+    return found.kind.value if found else None
+
+
+GONE: dict[str, Any] = {"gone_at": NOW}
+MISSED, MERGED = {**GONE, "missed": 2}, {**GONE, "merged_into": "p1"}
+
+
+def test_how_a_record_went_is_told_by_what_is_known_of_it() -> None:
+    assert judged() is None
+    assert judged({}) is None
+    assert judged(GONE) == "deleted"
+    # Missing once, and then reported: reported.
+    assert judged({**GONE, "missed": 1}) == "deleted"
+    assert judged(MISSED) == "missing"
+    assert judged(MERGED) == "merged"
+    assert judged({**MISSED, "gone_at": NOW - timedelta(1)}, GONE) == "deleted"
+    assert judged(MISSED, {}) is None
+
+
+def test_a_merger_is_said_where_another_record_took_the_place_and_not_where_one_was_there() -> None:
+    assert judged(MERGED, {}, states=("present", "coming")) == "merged"
+    assert judged(MERGED, {}, states=("present", "present")) is None
+    assert judged(MERGED, {}, states=("left", "coming")) is None
+
+
+def test_a_feed_brings_no_lists_so_only_deletions_are_known() -> None:
+    assert judged(MISSED, feed=True) == "deleted"
+    assert judged({"values": {"status": "off"}}, feed=True, disabled=OFF) is None
+
+
+def test_all_records_of_a_person_are_switched_off_or_nobody_is() -> None:
+    off, on = {"values": {"status": "off"}}, {"values": {"status": "on"}}
+    assert judged(off, disabled=OFF) == "disabled"
+    assert judged(off, off, disabled=OFF) == "disabled"
+    assert judged(off, on, disabled=OFF) is None
+    assert judged(off, GONE, disabled=OFF) == "disabled"
+    assert judged({"values": {}}, disabled="record['status'] > 5") is None

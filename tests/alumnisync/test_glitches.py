@@ -149,6 +149,7 @@ GLITCHES = (
 
 def check_held(planned: SyncRun, glitch: Glitch) -> dict[str, Any]:
     """The run holds the glitch and says so in figures; the hold."""
+    found: dict[str, Any]
     (found,) = [hold for hold in planned.holds if hold["guard"] == glitch.guard]
     assert glitch.sentence in found["reason"]
     assert found["count"] > found["limit"] >= MOST

@@ -335,10 +335,10 @@ def test_a_draft_is_discarded_by_its_button(edith: Client, sync: Sync) -> None:
 def test_the_page_stays_cheap(edith: Client, sync: Sync, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     fields = page(edith, sync)
     send(edith, sync, {**fields, f"{row_of(fields, 'email')}-to_right": "fill"})
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(17):
         assert edith.get(address(sync)).status_code == 200
     wrong = page(edith, sync) | {"pair-1-kind": ["odd"]}
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(17):
         assert send(edith, sync, wrong).status_code == 200
 
 
@@ -352,7 +352,7 @@ def test_three_hundred_field_pairs_are_shown_and_saved(
         fields |= {f"pair-{key}-left": [f"l_{key}"], f"pair-{key}-right": [f"R_{key}"], f"pair-{key}-to_left": ["off"]}
     assert send(edith, sync, fields).status_code == 302
     assert len(saved(sync).pairs) == 300
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(17):
         full = page(edith, sync)
     before = saved(sync)
     assert send(edith, sync, full).status_code == 302

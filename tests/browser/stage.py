@@ -85,6 +85,11 @@ class Stage:
         with _session() as session:
             session.post(self._control(system, "create"), json=body, timeout=30).raise_for_status()
 
+    def steer(self, system: str, verb: str, **given: Any) -> None:
+        """Have something else happen in a stand-in: remove, glitch, mend."""
+        with _session() as session:
+            session.post(self._control(system, verb), json=given, timeout=30).raise_for_status()
+
     def _control(self, system: str, verb: str) -> str:
         address = urlsplit(self.systems[system]["url"])
         return f"{address.scheme}://{address.netloc}/_sandbox/{verb}"

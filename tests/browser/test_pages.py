@@ -19,6 +19,7 @@ LISTS = (
     "alumnisync/conflict/",
     "alumnisync/review/",
     "alumnisync/match/",
+    "alumnisync/absence/",
     "alumnisync/syncrun/",
     "alumnisync/syncrun/?waiting=yes",
     "alumnisync/changerecord/",

@@ -56,7 +56,7 @@ def test_a_side_becomes_a_value_with_the_connection_s_time_zone() -> None:
         on_create={"enabled": 1},
         scope="record['x']",
         narrow="x = 1",
-        gone=rules.Gone.IGNORE,
+        gone=dict.fromkeys(rules.AbsenceKind, rules.Gone.IGNORE),
         several=True,
         time_zone="Asia/Tokyo",
     )
