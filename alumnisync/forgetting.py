@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from alumnisync.engine.context import chunks
@@ -49,7 +49,8 @@ def forget(now: datetime | None = None) -> int:
 def _too_old(since: datetime) -> QuerySet[SyncRun]:
     """Runs that ended before, with nothing unfinished; the oldest first."""
     unfinished = ChangeRecord.objects.filter(run=OuterRef("pk"), state__in=ChangeRecord.UNFINISHED)
-    undoing = SyncRun.objects.filter(sync=OuterRef("sync"), kind=SyncRun.Kind.UNDO, state__in=OPEN_STATES)
+    goes_on = Q(state__in=OPEN_STATES) | Q(state=State.FAILED, approved_at__isnull=False)
+    undoing = SyncRun.objects.filter(goes_on, sync=OuterRef("sync"), kind=SyncRun.Kind.UNDO)
     over = SyncRun.objects.filter(finished_at__lt=since, forgotten_at=None).exclude(state__in=OPEN_STATES)
     return over.exclude(Exists(unfinished)).exclude(Exists(undoing)).order_by("pk")
 

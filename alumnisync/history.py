@@ -15,13 +15,13 @@ from alumnisync.drift.reasons import Reason
 from alumnisync.drift.words import MEANINGS
 from alumnisync.engine.units import Base
 from alumnisync.inbox.wording import Wording
-from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Question, Review
+from alumnisync.models import Absence, ChangeRecord, Conflict, FieldChange, Link, Question, Review
 from alumnisync.naming import Names, names_by_version
 from alumnisync.wording import Said
 from connectors.models import FeedRow
 from connectors.records import MISSING
 from connectors.showing import as_text
-from mappings.rules import Side
+from mappings.rules import AbsenceKind, Side
 
 REPLACED = (ChangeRecord.State.CLOSED, ChangeRecord.State.DROPPED)
 """A later run wrote these anew: what they came to is told there."""
@@ -94,6 +94,7 @@ def history_of(link: Link, word: Wording) -> History:
     told = _Told(link, names, _by_unit(questions))
     found = [entry for change in changes for entry in told.of_change(change)]
     found += [told.of_question(question) for question in questions]
+    found += [told.of_absence(one, word.names) for one in Absence.objects.filter(link=link).select_related("record")]
     found += told.of_rows(list(_rows(link)), word.names)
     return History(sorted(found, key=lambda entry: entry.at), any(change.run.forgotten_at for change in changes))
 
@@ -204,6 +205,20 @@ class _Told:
             version=question.run.version.number,
         )
 
+    def of_absence(self, one: Absence, names: Names) -> Entry:
+        decided = f"decided by {one.decided_by or 'somebody'}: {ABSENCE_CHOICES[one.choice]}" if one.choice else ""
+        return Entry(
+            one.since,
+            "The record",
+            ABSENCES[one.kind],
+            OUTCOMES[one.state] if one.asks else Said("listed"),
+            where=names.side(one.side),
+            record_id=one.record.remote_id,
+            reason=one.comment,
+            who=(decided,) if decided else (),
+            run=one.run_id,
+        )
+
     def of_rows(self, rows: Sequence[FeedRow], names: Names) -> Iterator[Entry]:
         """What a feed said, and whether it came too late to count."""
         sides = {member.record.cursor_id: member for member in self.link.members.all()}
@@ -226,7 +241,19 @@ class _Told:
                 )
 
 
-CHOICES: Mapping[str, str] = {"value": "another value", "leave": "leave both as they are"}
+ABSENCES: Mapping[str, str] = {
+    AbsenceKind.MISSING: "no longer found",
+    AbsenceKind.DELETED: "deleted there",
+    AbsenceKind.MERGED: "merged into another record there",
+    AbsenceKind.DISABLED: "switched off there",
+}
+ABSENCE_CHOICES: Mapping[str, str] = {"keep": "they stay linked", "unlink": "they are linked no more"}
+CHOICES: Mapping[str, str] = {
+    "value": "another value",
+    "leave": "leave it as it is",
+    "unlink": "they are linked no more",
+    "deactivate": "switch the record off there",
+}
 
 
 def _when(change: ChangeRecord) -> datetime:

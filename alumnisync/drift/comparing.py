@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from django.db.models import Q
+
 from alumnisync.drift.reasons import Outside, Reason, Standing, Stored, reason_of
 from alumnisync.engine.context import CHUNK, Context
 from alumnisync.engine.draft import planned_to
@@ -24,7 +26,7 @@ from alumnisync.engine.references import References
 from alumnisync.engine.units import SIDES, Apart, Base, Outcome, Sight, Verdict
 from alumnisync.inbox.outlook import planner_of
 from alumnisync.inbox.wording import Wording, wordings
-from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Member, SyncRun
+from alumnisync.models import Absence, ChangeRecord, Conflict, FieldChange, Link, Member, SyncRun
 from connectors.models import RemoteRecord
 from mappings.models import MappingVersion, Sync
 from mappings.rules import PairRules, Side
@@ -38,6 +40,9 @@ MOST_FORMER = 20
 NO_RULES = "The sync {} has no rules in force yet, so there is nothing to compare."
 UNUSABLE = "The rules of the sync {} can't be carried out as they are. Open its page and mend them."
 ASKED = {True: "conflict", False: "review"}
+
+
+UNDO_TO_COME = Q(run__kind=SyncRun.Kind.UNDO) & ~Q(state=ChangeRecord.State.SENDING)
 
 
 class NotReady(Exception):
@@ -150,6 +155,8 @@ class _Chunk:
         self.questions = Questions(ids)
         self.changes, self.under_way = self._unfinished(ids)
         self.merged = frozen(self.ctx.sync, ids)
+        unlinked = Absence.objects.filter(link__in=ids, choice=Absence.Choice.UNLINK)
+        self.unlinked = set(unlinked.exclude(state=Absence.State.CLOSED).values_list("link_id", flat=True))
         self.planned_to = planned_to(self.ctx)
         everybody = [(Side(one.side), one.record) for ones in self.members.values() for one in ones]
         comparing.references.load(everybody, (link.bases for link in self.links.values()))
@@ -161,7 +168,7 @@ class _Chunk:
     def _look_at(self, link: Link, members: Sequence[Member]) -> SeenPerson:
         by_side = sides_of(members)
         records = {side: newest_first(one.record for one in there) for side, there in by_side.items()}
-        if (outside := self._outside(records)) is not None:
+        if (outside := self._outside(link, records)) is not None:
             return SeenPerson(link, records, outside=outside)
         sides = {side: there for side in SIDES if (there := presence_of(self.ctx, side, by_side[side]))}
         if len(sides) < len(SIDES):
@@ -173,7 +180,9 @@ class _Chunk:
         person = Person(held, bases, self.questions.decisions(link.pk))
         return SeenPerson(link, records, tuple(self._fields(link, person, self._standing(link, members))))
 
-    def _outside(self, records: Mapping[Side, Sequence[RemoteRecord]]) -> Outside | None:
+    def _outside(self, link: Link, records: Mapping[Side, Sequence[RemoteRecord]]) -> Outside | None:
+        if link.pk in self.unlinked:
+            return Outside.UNLINKING
         if len(records) < len(SIDES):
             return Outside.ALONE
         if any(self.ctx.scope_problem(side, one) for side, ones in records.items() for one in ones):
@@ -222,7 +231,8 @@ class _Chunk:
         """(Link, unit) → state → why, of what is planned, held or couldn't be sent; and who is being written to."""
         changes = ChangeRecord.objects.filter(link_id__in=ids, state__in=ChangeRecord.UNFINISHED)
         changes = changes.select_related("run").defer("run__progress", "run__counts", "run__holds").order_by("pk")
-        by_pk = {change.pk: change for change in changes}
+        # What an undo would put back is no answer to what changed since.
+        by_pk = {change.pk: change for change in changes.exclude(UNDO_TO_COME)}
         found: dict[tuple[int, str], dict[str, str]] = defaultdict(dict)
         rows = FieldChange.objects.filter(change_id__in=by_pk).exclude(unit="").order_by("pk")
         for pk, unit in rows.values_list("change_id", "unit"):

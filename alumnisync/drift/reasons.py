@@ -59,6 +59,7 @@ class Outside(StrEnum):
     OUT_OF_SCOPE = "out_of_scope"
     UNTOLD = "untold"
     NOT_PILOTED = "not_piloted"
+    UNLINKING = "unlinking"
     ALONE = "alone"
 
 

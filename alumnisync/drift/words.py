@@ -83,6 +83,7 @@ OUTSIDE: Mapping[Outside, Meaning] = {
         "can't be told", "Whether a record takes part can't be told, or it could not be read.", "bad"
     ),
     Outside.NOT_PILOTED: Meaning("not in the pilot", "The sync is narrowed to named people, and this is none of them."),
+    Outside.UNLINKING: Meaning("being unlinked", "A person said that they are linked no more: the next run does it."),
     Outside.ALONE: Meaning("nobody there", "The person has no record on the other side any more."),
 }
 

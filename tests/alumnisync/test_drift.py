@@ -15,9 +15,10 @@ from alumnisync.drift.comparing import Comparing, NotReady
 from alumnisync.drift.reasons import Reason
 from alumnisync.engine.chunk import Chunk
 from alumnisync.engine.units import Apart, Outcome, Verdict
-from alumnisync.models import Link
+from alumnisync.models import Absence, Link
 from alumnisync.review import approve, decide, reject
 from mappings.models import Sync
+from tests.alumnisync.undos import Office
 from tests.factories import PAIRS, World
 
 pytestmark = pytest.mark.django_db
@@ -162,9 +163,29 @@ def test_of_whom_nothing_is_compared() -> None:
     world.left.alter("person", people[1][0], {"status": "x"})
     world.run()
     assert report(world)["outside"] == {"gone": 1, "untold": 1}
+    Absence.objects.filter(kind="deleted").update(choice="unlink", state="decided")
+    assert report(world)["outside"] == {"unlinking": 1, "untold": 1}
+    Absence.objects.all().delete()
     world.version.pilot = ["nobody"]
     world.version.save()
     assert report(world)["outside"] == {"gone": 1, "untold": 1, "not_piloted": 1}
+
+
+def test_what_was_undone_says_so_and_an_undo_that_waits_explains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office()
+    run = office.carried(first="Augusta")
+    waiting = office.undo(run)
+    with monkeypatch.context() as broken:
+        broken.setattr(Chunk, "_note", lambda *args: {})
+        office.edit("left", first="Ada Augusta")
+        office.run()
+    assert found(office) == {"first: unknown": 1}
+    office.edit("left", first="Augusta")
+    office.run()
+    office.approve(waiting.pk)
+    assert found(office) == {"first: undone": 1}
+    office.run()
+    assert found(office) == {"first: undone": 1}
 
 
 @pytest.fixture(params=["planner", "bases", "merge"])

@@ -18,13 +18,15 @@ from alumnisync.drift.comparing import Comparing
 from alumnisync.forgetting import forget
 from alumnisync.history import Entry, history_of
 from alumnisync.inbox.wording import wordings
-from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, SyncRun
+from alumnisync.models import Absence, ChangeRecord, Conflict, FieldChange, Link, SyncRun
 from alumnisync.portrait import portrait
 from alumnisync.review import decide
 from alumnisync.tables import as_csv
+from alumnisync.undo import Refused, can_be_undone
 from connectors.cells import unescape
 from connectors.models import FeedRow
 from connectors.records import MISSING
+from tests.alumnisync.undos import Office
 from tests.factories import World
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +115,18 @@ def test_what_a_later_run_wrote_anew_is_told_once() -> None:
         world.run()
     assert ChangeRecord.objects.filter(state="closed").exists()
     assert [state for *_, state in told(world, "phone")] == ["agreed", "couldn't be sent"]
+
+
+def test_a_record_that_is_gone_and_what_was_said_to_it_is_told() -> None:
+    world = World()
+    _, right = world.pair_up()
+    world.go()
+    world.right.remove("person", right)
+    world.run()
+    Absence.objects.update(asks=True, choice="keep", state="decided", decided_by="kim", comment="she moved")
+    (entry,) = [one for one in entries(world) if one.label == "The record"]
+    assert (entry.what, entry.record_id, entry.reason) == ("deleted there", right, "she moved")
+    assert entry.who == ("decided by kim: they stay linked",)
 
 
 def test_a_row_of_a_feed_that_came_too_late_is_history_only() -> None:
@@ -213,6 +227,16 @@ def test_an_open_question_and_a_waiting_undo_keep_what_they_need() -> None:
     SyncRun.objects.filter(kind="undo").delete()
     forget_all()
     assert world.conflicts()[0].shown["left"] == {"last|last": "King"}
+
+
+def test_a_run_whose_values_are_gone_is_not_undone() -> None:
+    office = Office()
+    run = office.carried(first="Augusta")
+    age(run)
+    forget_all()
+    assert not can_be_undone(SyncRun.objects.get(pk=run))
+    with pytest.raises(Refused, match="no longer kept"):
+        office.undo(run)
 
 
 def test_it_goes_in_bounded_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,8 +44,15 @@ def test_what_may_change_at_any_time_is_read_apart_from_the_rules() -> None:
         "time_zone": "America/New_York",
         "alerts": ["data-team@example.edu"],
         "tolerance": 5,
+        "drift_report": "weekly",
         "guards": {"changed": {"floor": 50, "share": 0.05}},
     }
+
+
+@pytest.mark.parametrize("off", ["off", "false", '"off"'])
+def test_the_weekly_comparison_is_switched_off_however_yaml_reads_the_word(off: str) -> None:
+    text = changed(("tolerance: 5", f"tolerance: 5\n    drift_report: {off}"))
+    assert read(text).syncs[0].head["drift_report"] == "off"
 
 
 def test_the_sides_are_read_with_their_defaults() -> None:
@@ -60,6 +67,7 @@ def test_the_sides_are_read_with_their_defaults() -> None:
         "filter": "",
         "gone": "flag",
         "disabled": "",
+        "deactivate": {},
         "several": False,
         "write_once": False,
     }
