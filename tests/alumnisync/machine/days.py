@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import note
 from hypothesis import strategies as st
 
 from alumnisync.models import ChangeRecord, Conflict
@@ -14,7 +13,7 @@ from connectors.records import Gone, NeedsAttention, Rejected, Stale, Temporary,
 from mappings.rules import Side
 from tests.alumnisync.machine.aftermath import Aftermath
 from tests.alumnisync.machine.core import COMMON, VALUES
-from tests.alumnisync.machine.histories import FIGURES
+from tests.alumnisync.machine.histories import FIGURES, tell
 from tests.alumnisync.machine.kill import Death
 from tests.alumnisync.machine.running import INJECTED
 
@@ -165,7 +164,7 @@ class Days(Aftermath):
                 elif others:
                     settle_match(match, choice, by="pat", record=data.draw(st.sampled_from(others)))
             except Refusal as refusal:
-                note(str(refusal))
+                tell(str(refusal))
 
     def answer_run(self, data: st.DataObject) -> None:
         """Approve or reject the last run, whatever it was; what is approved may die when it is carried out."""
@@ -183,7 +182,7 @@ class Days(Aftermath):
             else:
                 approve(run, by="pat")
         except Refusal as refusal:
-            note(str(refusal))
+            tell(str(refusal))
 
     def finish_aside(self, data: st.DataObject) -> None:
         """Whatever was set aside by us is due again."""

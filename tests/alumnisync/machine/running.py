@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
-from hypothesis import note
 from hypothesis import strategies as st
 
 from alumnisync.engine import points
@@ -18,7 +17,7 @@ from mappings.rules import PairRules, Side, Word
 from mappings.translate import Translator, raw_equal, same
 from mappings.versions import rules_of
 from tests.alumnisync.machine.core import COMMON, Happening, Machine
-from tests.alumnisync.machine.histories import FIGURES
+from tests.alumnisync.machine.histories import FIGURES, tell
 from tests.alumnisync.machine.kill import Death, bury
 from tests.factories import World
 
@@ -105,7 +104,7 @@ class Running(Machine):
             if death.came:
                 FIGURES[f"killed when {death.point}"] += 1
                 bury(world.sync)
-        note(f"run: { {key: value for key, value in done.items() if value} }")
+        tell(f"run: { {key: value for key, value in done.items() if value} }")
         if done.get("state") == "failed":
             assert any(words in done["reason"] for words in EXPECTED), done["reason"]
         for store in self.systems.values():
