@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from hypothesis import strategies as st
 
 from alumnisync.engine import points
-from alumnisync.engine.units import Base
+from alumnisync.engine.units import UNDONE, Base
 from alumnisync.models import ChangeRecord, FieldChange, Link, SyncRun
 from alumnisync.review import approve
 from mappings.rules import PairRules, Side, Word
@@ -135,6 +135,8 @@ class Running(Machine):
 def _why_not(row: FieldChange, pair: PairRules, base: Base) -> str:
     """Why a write was not allowed; "" where it was."""
     side = Side(row.change.side)
+    if row.rule == UNDONE:
+        return ""
     if pair.words[side] is Word.OFF:
         return "this direction is off"
     if row.rule == "decided" or pair.kind in ("consent", "deceased"):
