@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, Q
@@ -82,7 +83,9 @@ def open_items(sync: Sync) -> dict[str, int]:
 
 def summary(run: SyncRun) -> dict[str, Any]:
     """The run as `sync --json` tells it."""
-    seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+    took = run.finished_at - run.started_at if run.finished_at and run.started_at else timedelta()
+    # The clock may have been put back meanwhile.
+    seconds = max(0.0, took.total_seconds())
     zero = {side.value: 0 for side in SIDES}
     counted = {name: run.counts.get(name, dict(zero)) for name in ("read", "changed", *WRITTEN)}
     held = [{name: item[name] for name in ("guard", "field", "direction", "count", "reason")} for item in run.holds]

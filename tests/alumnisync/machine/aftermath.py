@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Count
-from hypothesis import note
 
 from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Match, Question, Review
 from mappings.rules import Side
 from mappings.translate import raw_equal
 from tests.alumnisync.machine.differences import UNKNOWN, Difference, Explained
-from tests.alumnisync.machine.histories import FIGURES
+from tests.alumnisync.machine.histories import FIGURES, tell
 from tests.alumnisync.machine.running import Running
 from tests.alumnisync.reported import check_report
 from tests.factories import World
@@ -70,9 +69,9 @@ class Aftermath(Running):
         explained = Explained(world.sync, lambda side, id: self.held(world, side, id), self.stores(world))
         found = [each for link in Link.objects.filter(sync=world.sync, state="active") for each in explained.of(link)]
         for each in found:
-            note(f"{each.why}: {each.link} {each.pair} {each.held}")
+            tell(f"{each.why}: {each.link} {each.pair} {each.held}")
             if each.why == UNKNOWN:
-                note(self.story(each))
+                tell(self.story(each))
         assert not [each for each in found if each.why == UNKNOWN]
         check_report(world.sync, found)
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import note
 from hypothesis import strategies as st
 
+from alumnisync.engine.report import summary
 from alumnisync.models import ChangeRecord, Conflict
 from alumnisync.review import Refusal, approve, decide, reject, settle_match
+from alumnisync.undo import Refused, can_be_undone, undo
 from connectors.records import Gone, NeedsAttention, Rejected, Stale, Temporary, Unknown
 from mappings.rules import Side
 from tests.alumnisync.machine.aftermath import Aftermath
 from tests.alumnisync.machine.core import COMMON, VALUES
-from tests.alumnisync.machine.histories import FIGURES
+from tests.alumnisync.machine.histories import FIGURES, tell
 from tests.alumnisync.machine.kill import Death
 from tests.alumnisync.machine.running import INJECTED
 
@@ -148,10 +149,13 @@ class Days(Aftermath):
         if found := self.any_world(data).reviews():
             review = data.draw(st.sampled_from(found))
             FIGURES["decisions"] += 1
-            if yes:
-                approve(review, by="pat")
-            else:
-                reject(review, by="pat", why="no")
+            try:
+                if yes:
+                    approve(review, by="pat")
+                else:
+                    reject(review, by="pat", why="no")
+            except Refusal as refusal:
+                tell(str(refusal))
 
     def settle_a_match(self, data: st.DataObject) -> None:
         choice = data.draw(st.sampled_from(["link", "link", "create", "ignore", "never"]))
@@ -165,7 +169,7 @@ class Days(Aftermath):
                 elif others:
                     settle_match(match, choice, by="pat", record=data.draw(st.sampled_from(others)))
             except Refusal as refusal:
-                note(str(refusal))
+                tell(str(refusal))
 
     def answer_run(self, data: st.DataObject) -> None:
         """Approve or reject the last run, whatever it was; what is approved may die when it is carried out."""
@@ -183,7 +187,21 @@ class Days(Aftermath):
             else:
                 approve(run, by="pat")
         except Refusal as refusal:
-            note(str(refusal))
+            tell(str(refusal))
+
+    def undo_a_run(self, data: st.DataObject) -> None:
+        """Put back what a finished run wrote: looked at, and mostly approved at once."""
+        world, yes = self.any_world(data), data.draw(st.sampled_from([True, True, False]))
+        if not (runs := [run for run in world.sync.runs.order_by("-pk")[:5] if can_be_undone(run)]):
+            return
+        run = data.draw(st.sampled_from(runs))
+        try:
+            shown = self.carry_out(world, lambda: summary(undo(run, by="pat")))
+            if yes and shown["state"] == "held":
+                self.carry_out(world, lambda: world.approve(shown["run"]))
+                FIGURES["undone"] += 1
+        except (Refused, Refusal) as refusal:
+            tell(str(refusal))
 
     def finish_aside(self, data: st.DataObject) -> None:
         """Whatever was set aside by us is due again."""

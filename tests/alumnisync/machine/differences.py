@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alumnisync.engine.identity import MERGED
-from alumnisync.engine.units import Base, Sight
+from alumnisync.engine.units import UNDONE, Base, Sight
 from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Match, Question, Review
 from connectors.records import Values
 from connectors.systems.memory import Store
@@ -128,6 +128,8 @@ class Explained:
             return "a removal stayed on its side, or a value was refused"
         if any(question.choice == "leave" for question in self.asked[link.pk, unit]):
             return "left by a person"
+        if any(row.rule == UNDONE and row.change.state == ChangeRecord.State.DONE for row in self.lines[link.pk, unit]):
+            return "undone by a person"
         if any(self._stored_its_own_way(row, base, sight) for row in self.lines[link.pk, unit]):
             return "the system stores it its own way"
         settled = ChangeRecord.objects.filter(link=link, kind=ChangeRecord.Kind.SETTLE, state=ChangeRecord.State.DONE)

@@ -1,7 +1,6 @@
 """Playing histories from a seed, and what was played, for `make torture` to print.
 
-ALUMNISYNC_SEED   where the histories begin; the same number plays the same ones again
-ALUMNISYNC_TORTURE   how many histories each machine plays in the long form
+ALUMNISYNC_TORTURE says how many histories each machine plays in the long form.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import HealthCheck, Phase, currently_in_test_context, note, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.seeded import SEED, figures
@@ -42,6 +41,12 @@ def play_many(machine: type[RuleBasedStateMachine], record: Callable[[str, objec
         play(machine, histories=HISTORIES, steps=25, start=SEED)
     finally:
         figures(record, f"{machine.__name__}: {told()}")
+
+
+def tell(what: str) -> None:
+    """Say what happened, where a history that failed is shown."""
+    if currently_in_test_context():
+        note(what)
 
 
 def told() -> str:

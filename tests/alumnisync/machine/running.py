@@ -7,18 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
-from hypothesis import note
 from hypothesis import strategies as st
 
 from alumnisync.engine import points
-from alumnisync.engine.units import Base
+from alumnisync.engine.units import UNDONE, Base
 from alumnisync.models import ChangeRecord, FieldChange, Link, SyncRun
 from alumnisync.review import approve
 from mappings.rules import PairRules, Side, Word
 from mappings.translate import Translator, raw_equal, same
 from mappings.versions import rules_of
 from tests.alumnisync.machine.core import COMMON, Happening, Machine
-from tests.alumnisync.machine.histories import FIGURES
+from tests.alumnisync.machine.histories import FIGURES, tell
 from tests.alumnisync.machine.kill import Death, bury
 from tests.factories import World
 
@@ -105,7 +104,7 @@ class Running(Machine):
             if death.came:
                 FIGURES[f"killed when {death.point}"] += 1
                 bury(world.sync)
-        note(f"run: { {key: value for key, value in done.items() if value} }")
+        tell(f"run: { {key: value for key, value in done.items() if value} }")
         if done.get("state") == "failed":
             assert any(words in done["reason"] for words in EXPECTED), done["reason"]
         for store in self.systems.values():
@@ -136,6 +135,8 @@ class Running(Machine):
 def _why_not(row: FieldChange, pair: PairRules, base: Base) -> str:
     """Why a write was not allowed; "" where it was."""
     side = Side(row.change.side)
+    if row.rule == UNDONE:
+        return ""
     if pair.words[side] is Word.OFF:
         return "this direction is off"
     if row.rule == "decided" or pair.kind in ("consent", "deceased"):

@@ -104,7 +104,8 @@ class Watched(Store):
     def _note(self, write: Write, held: Values) -> None:
         for name, value in write.values.items():
             self.written.append(Written(write.id or "", name, held.get(name)))
-            if self.same(name, held.get(name), value):
+            # Of a field that the record does not show, nobody knows what it held.
+            if name in held and self.same(name, held[name], value):
                 self.wrongs.append(f"{write.id} {name} was written though it held that already")
 
     def process(self, object_type: str, change_ids: Sequence[str]) -> None:
