@@ -22,9 +22,10 @@ def persist(store: Callable[[], object]) -> None:
         time.sleep(wait)
         try:
             store()
-            return
         except GONE as error:
             last = error
             # A broken connection stays broken until it is closed; what was under way on it was rolled back.
             connection.close()
+        else:
+            return
     raise last

@@ -24,7 +24,7 @@ from openpyxl import load_workbook
 from alumnisync.models import ChangeRecord, Conflict, Match, Review, SyncRun
 from connectors.cells import FORMULA
 from connectors.models import Connection, RemoteRecord
-from tests.alumnisync.hostile import CODE, EVALUATED, executed_in
+from tests.alumnisync.hostile import CODE, EVALUATED, LARGE, executed_in
 from tests.alumnisync.hostile_office import HostileOffice, faults, plain_json, unaccounted, unexplained
 from tests.seeded import SEED, figures
 
@@ -32,8 +32,9 @@ __all__ = ["plain_json"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.usefixtures("plain_json")]
 
-FEW, MANY = 300, int(os.environ.get("ALUMNISYNC_PEOPLE") or 10_000)
-PAGES_OF_EACH = 15
+FEW, MANY = 150, int(os.environ.get("ALUMNISYNC_PEOPLE") or 5_000)
+"""People, each of them with a record on either side."""
+PAGES_OF_EACH = {FEW: 3, MANY: 15}
 """How many objects of each kind are looked at, by their own pages."""
 MODELS = ("alumnisync", "connectors", "mappings")
 
@@ -63,7 +64,11 @@ def test_hostile_records_go_through_everything(
     tally, unknown = unexplained()
     assert unknown == []
     aside = ChangeRecord.objects.filter(state="set_aside").count()
-    seen = len(list(pages_seen(admin_client))) + len(list(files_seen(admin_client)))
+    # Else the records were too tame to tell anything.
+    waiting = [model._default_manager.exists() for model in (Conflict, Review, Match)]
+    assert (waiting, aside > 0, RemoteRecord.objects.exclude(problem="").exists()) == ([True] * 3, True, True)
+    pages = pages_seen(admin_client, PAGES_OF_EACH[office.people])
+    seen = len(list(pages)) + len(list(files_seen(admin_client)))
     became = ", ".join(f"{count:,} {why}" for why, count in tally.most_common())
     figures(
         record_property,
@@ -72,10 +77,10 @@ def test_hostile_records_go_through_everything(
     )
 
 
-def pages_seen(client: Client) -> Iterator[str]:
+def pages_seen(client: Client, of_each: int) -> Iterator[str]:
     """Every list, and pages of objects drawn by the seed; none of them runs anything."""
     secrets = (settings.SECRET_KEY, User.objects.get().password)
-    for address in (reverse("admin:index"), *addresses()):
+    for address in (reverse("admin:index"), *addresses(of_each)):
         answer = client.get(address, follow=True)
         assert answer.status_code == 200, address
         assert executed_in(answer.content.decode(), secrets) == [], address
@@ -88,14 +93,14 @@ def pages_seen(client: Client) -> Iterator[str]:
             yield at
 
 
-def addresses() -> Iterator[str]:
+def addresses(of_each: int) -> Iterator[str]:
     draw = Random(SEED)
     for model in (model for app in MODELS for model in apps.get_app_config(app).get_models()):
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         keys = list(model._default_manager.values_list("pk", flat=True))
         for query in ("", "?q=%3Cscript%3Ehostile()", "?state=closed", "?p=2"):
             yield from known(f"{name}_changelist", query)
-        for pk in draw.sample(keys, min(len(keys), PAGES_OF_EACH)):
+        for pk in draw.sample(keys, min(len(keys), of_each)):
             for page in ("change", "object_type"):
                 yield from known(f"{name}_{page}", "", pk)
 
@@ -127,6 +132,7 @@ def files_seen(client: Client) -> Iterator[str]:
 def formulas_in(content: bytes, form: str) -> list[str]:
     """The cells that a spreadsheet would work out."""
     if form == "csv":
+        csv.field_size_limit(10 * LARGE)
         rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         return [cell for row in rows for cell in row if cell.startswith(FORMULA)]
     book = load_workbook(io.BytesIO(content), read_only=True)
@@ -150,14 +156,3 @@ def test_what_runs_in_a_page_is_noticed(page: str, count: int) -> None:
 
 def test_a_formula_in_a_file_is_noticed() -> None:
     assert formulas_in(b'"=1+1",b\r\n', "csv") == ["=1+1"]
-
-
-def test_there_is_something_of_everything(tmp_path: Path, quick: None) -> None:
-    """What would not be seen if the records were tame."""
-    office = HostileOffice(tmp_path, FEW, SEED)
-    office.run()
-    office.edit()
-    office.run()
-    waiting = [model._default_manager.exists() for model in (Conflict, Review, Match)]
-    assert (waiting, RemoteRecord.objects.exclude(problem="").exists()) == ([True] * 3, True)
-    office.scene.stop()

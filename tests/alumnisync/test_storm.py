@@ -136,5 +136,7 @@ def is_for_people(reason: str) -> bool:
 @pytest.mark.parametrize("storm", [60], indirect=True)
 def test_creates_that_are_sent_again_blindly_are_noticed(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.http.Http.send", broken.repeating_send())
-    storm.sync("--approve", str(storm.sync(code=3)["run"]), code=None)
+    run = storm.sync(code=3)["run"]
+    storm.scene.left.faults.next("lost", times=2, method="POST", path="/api/users")
+    storm.sync("--approve", str(run), code=None)
     assert storm.scene.created_twice() != []
