@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from alumnisync import drift, due
 from alumnisync.engine import queued
+from alumnisync.engine.faults import told_without_data
 
 
 def work(run_id: int) -> None:
     """Carry out a queued run."""
-    queued.work(run_id)
+    with told_without_data("while a queued run was carried out"):
+        queued.work(run_id)
 
 
 def compare(report_id: int) -> None:
@@ -18,4 +20,5 @@ def compare(report_id: int) -> None:
 
 def tick() -> None:
     """What has to be done every minute."""
-    due.tick()
+    with told_without_data("while it was seen what is due"):
+        due.tick()
