@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from alumnisync.engine import points
 from alumnisync.engine.context import CHUNK, Context, End
+from alumnisync.engine.faults import without_words
 from alumnisync.models import ChangeRecord, Conflict, Match, Member, Question, Review
 from connectors import bulk
 from connectors.models import FeedRow, RemoteRecord
@@ -42,7 +43,7 @@ def acknowledge(ctx: Context) -> None:
         except NeedsAttention:
             raise
         except ConnectorError as error:
-            ctx.say(LATER.format(feed=end.label, why=error.message))
+            ctx.say(LATER.format(feed=end.label, why=without_words(error.message)))
         ctx.run.counts.setdefault("acknowledged", {})[end.side.value] = count
         if count:
             ctx.say(f"{end.label}: {count:,} changes acknowledged.")

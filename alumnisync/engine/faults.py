@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from traceback import extract_tb, format_tb
 
 logger = logging.getLogger(__name__)
 
 FAULTS_IN_A_ROW = 5
+# To the last quotation mark: a system may use them too.
+SAYS = re.compile(r"says: “.*”", re.DOTALL)
 FAULT = "Something unexpected went wrong. Tell whoever looks after AlumniSync: reference {}."
 
 
@@ -19,6 +24,20 @@ class FaultyRun(Exception):
 def report(error: Exception, doing: str) -> str:
     """Log a bug; a sentence for people with its reference. doing: for the log, such as "while sending"."""
     return FAULT.format(reference_of(error, doing))
+
+
+@contextmanager
+def told_without_data(doing: str) -> Iterator[None]:
+    """Whoever keeps what is raised in here, as the queue does, is told a sentence with a reference instead."""
+    try:
+        yield
+    except Exception as error:
+        raise FaultyRun(report(error, doing)) from None
+
+
+def without_words(reason: str) -> str:
+    """A reason without what the system says in its own words: of a record, that may repeat somebody's values."""
+    return SAYS.sub("says: “…”", reason)
 
 
 def reference_of(error: Exception, doing: str) -> str:

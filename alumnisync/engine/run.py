@@ -29,7 +29,7 @@ from alumnisync.engine.context import Context, End
 from alumnisync.engine.created import dissolve
 from alumnisync.engine.diary import Diary
 from alumnisync.engine.draft import draft
-from alumnisync.engine.faults import FaultyRun, reference_of, report
+from alumnisync.engine.faults import FaultyRun, reference_of, report, without_words
 from alumnisync.engine.guard import Hold, limits
 from alumnisync.engine.holding import guard, hold
 from alumnisync.engine.lease import Lease, LeaseLost, StopAsked
@@ -129,7 +129,8 @@ def _work(run: SyncRun, lease: Lease, say: Callable[[str], None]) -> Misfit | No
         _end(run, lease, State.FAILED, str(misfit))
         return misfit
     except (ConnectorError, ExpressionError, FaultyRun) as error:
-        _end(run, lease, State.FAILED, str(error))
+        # Before anything was read, what the system says is about us.
+        _end(run, lease, State.FAILED, without_words(str(error)) if ctx else str(error))
     except outage.GONE as error:
         reason = outage.STOPPED_ANSWERING.format(reference_of(error, "during a run"))
         outage.persist(lambda: _end(run, lease, State.FAILED, reason))

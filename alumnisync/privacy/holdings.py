@@ -14,6 +14,7 @@ from django.db.models import Model, Q, QuerySet
 
 from alumnisync.engine.feeds import UNNAMED
 from alumnisync.models import (
+    Absence,
     ChangeRecord,
     Conflict,
     FieldChange,
@@ -107,6 +108,11 @@ def _questions(model: type[Question]) -> Callable[[Person], Rows]:
     return lambda person: model._default_manager.filter(link__in=person.links).select_related("link__sync")
 
 
+def _absences(person: Person) -> Rows:
+    theirs = Q(link__in=person.links) | Q(record__in=person.keys)
+    return Absence.objects.filter(theirs).select_related("link__sync")
+
+
 def _matches(person: Person) -> Rows:
     return Match.objects.filter(record__in=person.keys).select_related("sync", "record")
 
@@ -168,6 +174,7 @@ HOLDINGS: tuple[Holding, ...] = (
     ),
     Holding(Conflict, "Both changed", _questions(Conflict), "link__sync__name", ASKED, telling.question),
     Holding(Review, "To review", _questions(Review), "link__sync__name", ASKED, telling.question),
+    Holding(Absence, "No longer found", _absences, "link__sync__name", ("comment",), telling.absence),
     Holding(Match, "Possible matches", _matches, "sync__name", ("reason", "comment"), telling.match),
     Holding(
         Match,

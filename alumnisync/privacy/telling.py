@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alumnisync.models import ChangeRecord, Link, Match, Question
+from alumnisync.models import Absence, ChangeRecord, Link, Match, Question
 from connectors.models import FeedRow, ReceivedRecord, RemoteRecord, ServiceNote
 from connectors.records import MISSING
 
@@ -120,10 +120,21 @@ def match(row: Match) -> Told:
     }
 
 
+def absence(row: Absence) -> Told:
+    return {
+        "sync": row.link.sync.name,
+        "what": row.kind,
+        "side": row.side,
+        "since": row.since,
+        "state": row.state,
+        **_decision(row),
+    }
+
+
 def plain(value: Any) -> Any:
     """What JSON has no word for, such as a value that is not known."""
     return None if value is MISSING else str(value)
 
 
-def _decision(row: Question | Match) -> Told:
+def _decision(row: Question | Match | Absence) -> Told:
     return {"decided by": row.decided_by, "decided at": row.decided_at, "choice": row.choice, "comment": row.comment}

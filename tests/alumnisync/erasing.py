@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from alumnisync.models import Match
+from alumnisync.models import Absence, Match, Member
 from connectors.models import FeedRow, RemoteRecord, ServiceNote
 from connectors.records import Rejected
 from tests.factories import World
@@ -77,6 +77,15 @@ def _add_rest(world: World, left: str) -> None:
     now, cursor = timezone.now(), world.cursor("left")
     FeedRow.objects.create(
         cursor=cursor, change_id="7", remote_id=left, values={"city": "Umberfold"}, landed_at=now, acknowledged_at=now
+    )
+    linked = Member.objects.get(sync=world.sync, record=held(world, "left", left))
+    Absence.objects.create(
+        run=world.sync.runs.latest("pk"),
+        link=linked.link,
+        side="left",
+        record=linked.record,
+        since=now,
+        comment=COMMENT,
     )
     ServiceNote.objects.create(
         connection=cursor.connection, place="12", service="save", at=now, status=422, record=left, why="Umberfold"

@@ -18,6 +18,7 @@ from alumnisync.models import ChangeRecord, ErasedKey, Erasure, FieldChange, Lin
 from alumnisync.privacy import clearing
 from alumnisync.privacy.erasing import Refused, erase, preview, tick_off
 from alumnisync.privacy.holdings import HOLDINGS
+from alumnisync.undo import undo
 from connectors.models import ErasedRecord, FeedRow, RemoteRecord, ServiceNote
 from mappings.models import MappingVersion
 from tests.alumnisync.erasing import MARKS, PLANTED, SHARED, held, marks_left, story
@@ -26,6 +27,7 @@ from tests.factories import World
 pytestmark = pytest.mark.django_db
 
 EVERYWHERE = {
+    "alumnisync_absence.comment",
     "alumnisync_changerecord.reason",
     "alumnisync_changerecord.settles",
     "alumnisync_conflict.comment",
@@ -149,6 +151,21 @@ def test_an_old_preview_that_is_approved_sends_nothing_of_an_erased_person() -> 
 
     assert done["updated"] == {"left": 0, "right": 1}
     assert world.right.values("person", right)["last"] != "Hopper"
+
+
+def test_an_undo_puts_nothing_of_an_erased_person_back() -> None:
+    world, [(left, right), (other, kept)] = two()
+    for id in (left, other):
+        world.left.alter("person", id, {"last": "Hopper"})
+    run = SyncRun.objects.get(pk=world.run()["run"])
+    erase(held(world, "left", left), by="pat")
+
+    shown = undo(run, by="pat")
+    world.approve(shown.pk)
+
+    assert world.right.values("person", right)["last"] == "Hopper"
+    assert world.right.values("person", kept)["last"].startswith("Byron")
+    assert not RemoteRecord.objects.filter(cursor=world.cursor("right"), remote_id=right).exists()
 
 
 def test_what_was_set_aside_is_not_tried_again() -> None:

@@ -25,6 +25,7 @@ LISTS = (
     "alumnisync/changerecord/",
     "alumnisync/changerecord/?waiting=yes",
     "alumnisync/link/",
+    "alumnisync/erasure/",
     "mappings/sync/",
     "mappings/sync/add/",
     "mappings/sync/1/check-list/",

@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
+from connectors.erased import remember_erased, sent_as
 from connectors.models import AccessToken, Connection, ReceivedRecord, ServiceNote, ServiceUse
 from connectors.receiving import tokens
-from connectors.receiving.inbox import Entry, save
+from connectors.receiving.inbox import ERASED, Entry, save
 from connectors.receiving.tokens import make_token, withdraw
 from tests.connectors.intouch import Hub
 
@@ -245,3 +247,16 @@ def test_uses_are_counted(hub: Hub) -> None:
     assert (use.place, use.service, use.done, use.refused) == ("12", "create_prospect", 2, 1)
     note = ServiceNote.objects.get()
     assert (note.record, note.why) == ("g", "Nobody is named: send first_name, last_name or email.")
+
+
+def test_somebody_who_was_erased_is_refused_and_not_even_the_note_says_who(
+    hub: Hub, client_of_ours: Connection
+) -> None:
+    remember_erased(client_of_ours.pk, sent_as("person", "12"), ["guid-1"], timezone.now())
+
+    assert hub.refused("POST", "prospects", PERSON) == (422, {"": ERASED})
+    assert hub.refused("POST", "members/save", PERSON)[0] == 422
+
+    assert not ReceivedRecord.objects.exists()
+    assert {(note.record, note.why) for note in ServiceNote.objects.all()} == {("", ERASED)}
+    assert hub.ask("POST", "prospects", {**PERSON, "external_id": "guid-2"})["created"]
