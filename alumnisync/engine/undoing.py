@@ -39,6 +39,8 @@ MOVING = "Which records of this person count is about to change. Run the sync fi
 WAITS = "Two records of this person were merged; somebody says first who it is."
 UNDER_WAY = "Whether the last write to this person arrived is not known yet. Run the sync first: it finds out."
 GONE = "The record is no longer found there."
+IDS_LEFT = "ids_left"
+"""Among a run's counts: ids that the run had written, and that stay."""
 IDS_STAY = "Ids stay: they only say who is who."
 OLD_KEPT = "old value kept"
 
@@ -58,7 +60,10 @@ def draft_undo(ctx: Context, upto: Mapping[Side, int]) -> None:
     """Store the plan of `ctx.run`, as both systems were at these change numbers."""
     assert ctx.run.undoes is not None  # noqa: S101 - refused before it began
     _close_former(ctx)
-    changes = to_undo(ctx.run.undoes, ctx.run.only).order_by("pk")
+    written = to_undo(ctx.run.undoes, ctx.run.only)
+    # They may be as many as people are: counted, not listed one by one.
+    ctx.run.counts[IDS_LEFT] = written.filter(kind=Kind.STAMP).count()
+    changes = written.exclude(kind=Kind.STAMP).order_by("pk")
     for loose in chunks(changes.filter(link=None).select_related("record")):
         with transaction.atomic():
             _leave_all(ctx, loose)
@@ -88,7 +93,7 @@ def _hold(run: SyncRun, upto: Mapping[Side, int]) -> None:
     asked = Review.objects.filter(run=run, state=Question.State.HELD).count()
     run.holds = [Hold(GUARD, "", "", "", planned + asked, 0, NOT_YET).as_json()] if planned or asked else []
     run.planned_to = {side.value: number for side, number in upto.items()}
-    run.save(update_fields=["holds", "planned_to"])
+    run.save(update_fields=["holds", "planned_to", "counts"])
 
 
 def _leave_all(ctx: Context, changes: Sequence[ChangeRecord]) -> None:
@@ -130,9 +135,7 @@ class _Chunk:
         sides = {side: there for side, ones in sides_of(self.members[link.pk]).items()
                  if (there := presence_of(self.ctx, side, ones))}  # fmt: skip
         for change in changes:
-            if change.kind == Kind.STAMP:
-                self._leave(change, IDS_STAY)
-            elif change.kind == Kind.CREATE:
+            if change.kind == Kind.CREATE:
                 held = {side: there.held for side, there in sides.items()}
                 self._leave(change, self.made.ask(link, change, held))
         why = self._stays(link, sides)

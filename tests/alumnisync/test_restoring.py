@@ -174,6 +174,6 @@ def test_sides_that_differ_since_an_undo_say_so() -> None:
     (translator,) = work.units["name"]
     now = {side: translator.read(side, {f"{side}_name": f"{side} name"}) for side in Side}
     for base, drift in ((make_base("left name", "right name"), "left as they were"), (None, UNDONE)):
-        base = base or replace(make_base("left name", "right name"), undone=True)
+        base = base or replace(make_base("left name", "right name"), apart=UNDONE)
         assert Base.load(base.dump()) == base
         assert merge(Unit("name", (Sight(translator, now, base),))).drift == drift
