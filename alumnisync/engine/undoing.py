@@ -19,7 +19,7 @@ from alumnisync.engine.context import Context, chunks
 from alumnisync.engine.created import Made
 from alumnisync.engine.guard import Hold
 from alumnisync.engine.mergers import frozen
-from alumnisync.engine.plan import FROZEN, Person
+from alumnisync.engine.plan import Person
 from alumnisync.engine.presence import Presence, presence_of, sides_of
 from alumnisync.engine.restoring import Stand, Written, restore
 from alumnisync.engine.sheet import Sheet, field_change
@@ -37,6 +37,7 @@ NOT_LINKED = "The person is no longer linked, or what is kept of them was erased
 NOT_THERE = "One of the two records does not take part any more."
 MOVING = "Which records of this person count is about to change. Run the sync first."
 WAITS = "Two records of this person were merged; somebody says first who it is."
+DEATH_WAITS = "It waits until the report of a death is decided."
 UNDER_WAY = "Whether the last write to this person arrived is not known yet. Run the sync first: it finds out."
 GONE = "The record is no longer found there."
 IDS_LEFT = "ids_left"
@@ -158,7 +159,7 @@ class _Chunk:
             return MOVING
         bases = {key: Base.load(entry) for key, entry in link.bases.items()}
         person = Person({side: there.held for side, there in sides.items()}, bases)
-        return f"It {FROZEN}." if self.ctx.planner.is_frozen(person) else ""
+        return DEATH_WAITS if self.ctx.planner.is_frozen(person) else ""
 
     def _units(self, changes: Iterable[ChangeRecord]) -> dict[str, list[tuple[ChangeRecord, FieldChange]]]:
         units: dict[str, list[tuple[ChangeRecord, FieldChange]]] = defaultdict(list)
