@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from alumnisync.engine import restoring
-from alumnisync.engine.merge import merge
 from alumnisync.engine.plan import CREATED_UNIT, Held, Planner
 from alumnisync.engine.restoring import Restored, Stand, Written, restore
-from alumnisync.engine.units import UNDONE, Apart, Base, Sight, Unit
+from alumnisync.engine.units import UNDONE
 from connectors.records import MISSING
 from mappings.rules import Rules, Side, SideRules
-from tests.alumnisync.sights import LEFT, RIGHT, make_base, make_pair
+from tests.alumnisync.sights import LEFT, RIGHT, make_pair
 
 SAID = {LEFT: True, RIGHT: True}
 HERE, THERE = 1, 2
@@ -167,13 +166,3 @@ def test_a_record_that_was_switched_off_is_switched_on_again() -> None:
     off = wrote(pair="", path="enabled", before=1, after=0, source=None, now=0)
     found = restore(planner(NAME), CREATED_UNIT, [off], stand())
     assert [one[:4] for one in writes(found)] == [("", "enabled", 0, 1)]
-
-
-def test_sides_that_differ_since_an_undo_say_so() -> None:
-    work = planner(NAME)
-    (translator,) = work.units["name"]
-    now = {side: translator.read(side, {f"{side}_name": f"{side} name"}) for side in Side}
-    for apart, drift in (("", Apart.AT_REST), (UNDONE, Apart.UNDONE)):
-        base = replace(make_base("left name", "right name"), apart=apart)
-        assert Base.load(base.dump()).apart == apart
-        assert merge(Unit("name", (Sight(translator, now, base),))).drift == drift

@@ -12,6 +12,7 @@ from alumnisync.models import ChangeRecord, Link, SyncRun
 from alumnisync.review import approve, decide
 from alumnisync.undo import Refused, told, undo
 from connectors.records import MISSING, Rejected
+from tests.alumnisync.test_drift import found
 from tests.alumnisync.test_several import Office as SeveralOffice
 from tests.alumnisync.test_statements import statements
 from tests.alumnisync.undos import CONSENT, DEAD, HOME, KEPT, Office
@@ -30,6 +31,7 @@ def test_what_a_run_wrote_is_put_back_and_no_run_carries_it_back() -> None:
     assert (done["state"], done["updated"]) == ("done", {"left": 0, "right": 1})
     assert (office.held("left")["last"], office.held("right")["last"]) == ("Lovelace", was)
     assert office.is_quiet()
+    assert found(office) == {"last: undone": 1}
 
 
 def test_an_edit_after_the_undo_goes_on_as_ever() -> None:
