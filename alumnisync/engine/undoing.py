@@ -21,7 +21,7 @@ from alumnisync.engine.guard import Hold
 from alumnisync.engine.mergers import frozen
 from alumnisync.engine.plan import Person
 from alumnisync.engine.presence import Presence, presence_of, sides_of
-from alumnisync.engine.restoring import Stand, Written, restore
+from alumnisync.engine.reverting import Stand, Written, revert
 from alumnisync.engine.sheet import Sheet, field_change
 from alumnisync.engine.undone import line_left
 from alumnisync.engine.units import SIDES, UNDONE, Base
@@ -145,7 +145,7 @@ class _Chunk:
                 for change, row in rows:
                     self._leave(change, why, row)
             else:
-                self._restore(link, unit, rows, sides)
+                self._revert(link, unit, rows, sides)
 
     def _stays(self, link: Link, sides: Mapping[Side, Presence]) -> str:
         """Why nothing at all is put back for a person; "" where something may be."""
@@ -168,7 +168,7 @@ class _Chunk:
                 units[row.unit].append((change, row))
         return units
 
-    def _restore(
+    def _revert(
         self,
         link: Link,
         unit: str,
@@ -184,12 +184,12 @@ class _Chunk:
             {side: there.speaker(unit).pk for side, there in sides.items()},
             self.since.get((link.pk, unit), {}),
         )
-        restored = restore(self.ctx.planner, unit, _written(rows), stand)
-        for one, write in restored.writes:
+        reverted = revert(self.ctx.planner, unit, _written(rows), stand)
+        for one, write in reverted.writes:
             record, source = rows[one.place][0].record, sides[one.side.other].newest
             assert record is not None  # noqa: S101 - looked at above
             self.sheet.write(Kind.UPDATE, link, one.side, record, source).append(field_change(write, unit))
-        for one, why in restored.left:
+        for one, why in reverted.left:
             change, row = rows[one.place]
             self._leave(change, why, row)
 

@@ -8,8 +8,11 @@ from typing import Any
 from hypothesis import note
 from hypothesis import strategies as st
 
+from alumnisync.engine.plan import CREATED_UNIT
+from alumnisync.engine.report import summary
 from alumnisync.models import ChangeRecord, Conflict
 from alumnisync.review import Refusal, approve, decide, reject, settle_match
+from alumnisync.undo import Refused, settle_created, undo, units_of
 from connectors.records import Gone, NeedsAttention, Rejected, Stale, Temporary, Unknown
 from mappings.rules import Side
 from tests.alumnisync.machine.aftermath import Aftermath
@@ -148,7 +151,9 @@ class Days(Aftermath):
         if found := self.any_world(data).reviews():
             review = data.draw(st.sampled_from(found))
             FIGURES["decisions"] += 1
-            if yes:
+            if review.unit == CREATED_UNIT:
+                settle_created(review, "leave" if yes else "unlink", by="pat")
+            elif yes:
                 approve(review, by="pat")
             else:
                 reject(review, by="pat", why="no")
@@ -184,6 +189,24 @@ class Days(Aftermath):
                 approve(run, by="pat")
         except Refusal as refusal:
             note(str(refusal))
+
+    def undo_a_run(self, data: st.DataObject) -> None:
+        """Ask what undoing some run would put back, whole or of one field; often it is let through at once."""
+        world = self.any_world(data)
+        runs = list(world.sync.runs.order_by("pk"))
+        if not runs:
+            return
+        run, field = data.draw(st.sampled_from(runs)), data.draw(st.sampled_from(["", "", *COMMON]))
+        at_once, point = data.draw(st.booleans()), data.draw(st.sampled_from(["", "", *POINTS_OF_APPROVED]))
+        try:
+            units = units_of(run, field) if field else None
+            done = self.carry_out(world, lambda: summary(undo(run, by="pat", units=units)))
+        except Refused as refused:
+            note(str(refused))
+            return
+        FIGURES[f"undo: {done['state']}"] += 1
+        if at_once and done["state"] == "held":
+            self.approve_last(world, world.sync.runs.get(pk=done["run"]), Death(point, 1) if point else None)
 
     def finish_aside(self, data: st.DataObject) -> None:
         """Whatever was set aside by us is due again."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alumnisync.engine.identity import MERGED
-from alumnisync.engine.units import Base, Sight
+from alumnisync.engine.units import UNDONE, Base, Sight
 from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Match, Question, Review
 from connectors.records import Values
 from connectors.systems.memory import Store
@@ -126,6 +126,8 @@ class Explained:
         base = sight.base
         if base.kept_blank or base.refused:
             return "a removal stayed on its side, or a value was refused"
+        if any(row.rule == UNDONE and row.change.state == "done" for row in self.lines[link.pk, unit]):
+            return "put back by an undo"
         if any(question.choice == "leave" for question in self.asked[link.pk, unit]):
             return "left by a person"
         if any(self._stored_its_own_way(row, base, sight) for row in self.lines[link.pk, unit]):
