@@ -44,6 +44,7 @@ NO_SWITCH = (
     "Do it by hand in the system, then choose to leave it here."
 )
 PUT_BACK = (ChangeRecord.State.PLANNED, ChangeRecord.State.SENDING, ChangeRecord.State.DONE)
+NO_LONGER_KEPT = "what its records held before is no longer kept, so it can't be put back."
 FINAL = "wrote only to records that are written once and never changed. Correct them by hand there."
 UNFINISHED = {
     State.QUEUED: "has not begun. Stop it instead",
@@ -145,7 +146,7 @@ def can_switch_off(review: Review) -> bool:
 
 def can_be_undone(run: SyncRun) -> bool:
     """Whether a run is over and may have written something; a cheap answer for a button."""
-    is_over = run.state not in UNFINISHED and _is_no_preview(run)
+    is_over = run.state not in UNFINISHED and _is_no_preview(run) and run.forgotten_at is None
     return is_over and to_undo(run, {}).exists()
 
 
@@ -174,6 +175,8 @@ def _refuse_waiting(run: SyncRun) -> None:
 
 def _refuse_nothing(run: SyncRun, only: dict[str, Any], rules: Rules) -> None:
     changes = to_undo(run, only)
+    if run.forgotten_at:
+        raise Refused(f"Run {run.pk}: {NO_LONGER_KEPT}", run)
     if not changes.exists():
         raise Refused(f"Run {run.pk}: {_why_nothing(run, only)}", run)
     kinds = set(changes.order_by().values_list("kind", "side").distinct())
@@ -188,5 +191,5 @@ def _why_nothing(run: SyncRun, only: dict[str, Any]) -> str:
         return "it did not write these fields of these people."
     written = any(sum(run.counts.get(name, {}).values()) for name in ("created", "updated", "stamped"))
     if written and not run.changes.exists():
-        return "what its records held before is no longer kept, so it can't be put back."
+        return NO_LONGER_KEPT
     return "it wrote nothing, so there is nothing to undo."
