@@ -14,7 +14,7 @@ from alumnisync.engine.created import DEACTIVATE, LEAVE, may_switch_off
 from alumnisync.engine.identity import UNLINK
 from alumnisync.engine.plan import CREATED_UNIT
 from alumnisync.engine.run import perform
-from alumnisync.engine.undoing import to_undo
+from alumnisync.engine.undoing import IDS_LEFT, IDS_STAY, to_undo
 from alumnisync.engine.undone import waiting
 from alumnisync.models import ChangeRecord, FieldChange, Member, Question, Review, SyncRun
 from alumnisync.review import Refusal, close_with
@@ -96,7 +96,7 @@ def told(run: SyncRun) -> dict[str, Any]:
     return {
         "undoes": run.undoes_id,
         "put_back": {side.value: dict(records).get(side.value, 0) for side in Side},
-        "left_alone": list(reasons),
+        "left_alone": [*reasons, *({"reason": IDS_STAY, "count": ids} for ids in (run.counts.get(IDS_LEFT),) if ids)],
         "asked": asked.count(),
     }
 
@@ -177,6 +177,8 @@ def _refuse_waiting(run: SyncRun) -> None:
 
 def _refuse_nothing(run: SyncRun, only: dict[str, Any], rules: Rules) -> None:
     changes = to_undo(run, only)
+    if run.forgotten_at:
+        raise Refused(f"Run {run.pk}: {NOT_KEPT}", run)
     if not changes.exists():
         raise Refused(f"Run {run.pk}: {_why_nothing(run, only)}", run)
     kinds = set(changes.order_by().values_list("kind", "side").distinct())

@@ -31,6 +31,7 @@ PURE = (
     "mappings/translate.py",
     "alumnisync/engine/merge.py",
     "alumnisync/engine/plan.py",
+    "alumnisync/engine/reverting.py",
     "alumnisync/engine/guard.py",
     "alumnisync/engine/usual.py",
     "alumnisync/engine/identity.py",

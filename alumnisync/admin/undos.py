@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from alumnisync.engine.plan import CREATED_UNIT
-from alumnisync.engine.undoing import to_undo
+from alumnisync.engine.undoing import IDS_LEFT, IDS_STAY, to_undo
 from alumnisync.models import ChangeRecord, Member, SyncRun
 from alumnisync.naming import Names, person
 from alumnisync.undo import can_be_undone, told
@@ -74,6 +74,8 @@ def undo_shown(run: SyncRun, names: Names) -> dict[str, Any]:
         "undo": {
             "of": run.undoes,
             "only": narrowed_said(run.only.get("links", ()), run.only.get("units", ()), names),
+            "ids_left": counted(ids, "id") if (ids := run.counts.get(IDS_LEFT)) else "",
+            "ids_stay": IDS_STAY,
             "asked": counted(asked, "new record") if asked else "",
             "asked_address": f"{reviews}?{urlencode({'sync': run.sync_id, 'of': CREATED_UNIT})}",
         }

@@ -15,7 +15,7 @@ from django.utils import timezone
 from alumnisync.engine import points
 from alumnisync.engine.context import CHUNK, Context, End
 from alumnisync.engine.faults import without_words
-from alumnisync.models import ChangeRecord, Conflict, Match, Member, Question, Review
+from alumnisync.models import ChangeRecord, Conflict, Match, Member, Question, Review, SyncRun
 from connectors import bulk
 from connectors.models import FeedRow, RemoteRecord
 from connectors.records import ConnectorError, NeedsAttention
@@ -105,6 +105,8 @@ def _outcomes(ctx: Context, end: End, ids: Set[str]) -> Mapping[str, FeedRow.Out
 def _changing(links: Mapping[int, int], states: Sequence[str]) -> set[int | None]:
     """The links of which there are changes in these states."""
     changes = ChangeRecord.objects.filter(link__in=list(links.values()), state__in=states)
+    # What an undo would put back is no part of what the feed said.
+    changes = changes.exclude(run__kind=SyncRun.Kind.UNDO, state__in=(State.PLANNED, State.HELD))
     return set(changes.order_by().values_list("link", flat=True))
 
 

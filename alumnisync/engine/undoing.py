@@ -19,9 +19,9 @@ from alumnisync.engine.context import Context, chunks
 from alumnisync.engine.created import Made
 from alumnisync.engine.guard import Hold
 from alumnisync.engine.mergers import frozen
-from alumnisync.engine.plan import FROZEN, Person
+from alumnisync.engine.plan import Person
 from alumnisync.engine.presence import Presence, presence_of, sides_of
-from alumnisync.engine.restoring import Stand, Written, restore
+from alumnisync.engine.reverting import Stand, Written, revert
 from alumnisync.engine.sheet import Sheet, field_change
 from alumnisync.engine.undone import line_left
 from alumnisync.engine.units import SIDES, UNDONE, Base
@@ -37,8 +37,11 @@ NOT_LINKED = "The person is no longer linked, or what is kept of them was erased
 NOT_THERE = "One of the two records does not take part any more."
 MOVING = "Which records of this person count is about to change. Run the sync first."
 WAITS = "Two records of this person were merged; somebody says first who it is."
+DEATH_WAITS = "It waits until the report of a death is decided."
 UNDER_WAY = "Whether the last write to this person arrived is not known yet. Run the sync first: it finds out."
 GONE = "The record is no longer found there."
+IDS_LEFT = "ids_left"
+"""Among a run's counts: ids that the run had written, and that stay."""
 IDS_STAY = "Ids stay: they only say who is who."
 OLD_KEPT = "old value kept"
 
@@ -58,7 +61,10 @@ def draft_undo(ctx: Context, upto: Mapping[Side, int]) -> None:
     """Store the plan of `ctx.run`, as both systems were at these change numbers."""
     assert ctx.run.undoes is not None  # noqa: S101 - refused before it began
     _close_former(ctx)
-    changes = to_undo(ctx.run.undoes, ctx.run.only).order_by("pk")
+    written = to_undo(ctx.run.undoes, ctx.run.only)
+    # They may be as many as people are: counted, not listed one by one.
+    ctx.run.counts[IDS_LEFT] = written.filter(kind=Kind.STAMP).count()
+    changes = written.exclude(kind=Kind.STAMP).order_by("pk")
     for loose in chunks(changes.filter(link=None).select_related("record")):
         with transaction.atomic():
             _leave_all(ctx, loose)
@@ -88,7 +94,7 @@ def _hold(run: SyncRun, upto: Mapping[Side, int]) -> None:
     asked = Review.objects.filter(run=run, state=Question.State.HELD).count()
     run.holds = [Hold(GUARD, "", "", "", planned + asked, 0, NOT_YET).as_json()] if planned or asked else []
     run.planned_to = {side.value: number for side, number in upto.items()}
-    run.save(update_fields=["holds", "planned_to"])
+    run.save(update_fields=["holds", "planned_to", "counts"])
 
 
 def _leave_all(ctx: Context, changes: Sequence[ChangeRecord]) -> None:
@@ -130,9 +136,7 @@ class _Chunk:
         sides = {side: there for side, ones in sides_of(self.members[link.pk]).items()
                  if (there := presence_of(self.ctx, side, ones))}  # fmt: skip
         for change in changes:
-            if change.kind == Kind.STAMP:
-                self._leave(change, IDS_STAY)
-            elif change.kind == Kind.CREATE:
+            if change.kind == Kind.CREATE:
                 held = {side: there.held for side, there in sides.items()}
                 self._leave(change, self.made.ask(link, change, held))
         why = self._stays(link, sides)
@@ -141,7 +145,7 @@ class _Chunk:
                 for change, row in rows:
                     self._leave(change, why, row)
             else:
-                self._restore(link, unit, rows, sides)
+                self._revert(link, unit, rows, sides)
 
     def _stays(self, link: Link, sides: Mapping[Side, Presence]) -> str:
         """Why nothing at all is put back for a person; "" where something may be."""
@@ -155,7 +159,7 @@ class _Chunk:
             return MOVING
         bases = {key: Base.load(entry) for key, entry in link.bases.items()}
         person = Person({side: there.held for side, there in sides.items()}, bases)
-        return f"It {FROZEN}." if self.ctx.planner.is_frozen(person) else ""
+        return DEATH_WAITS if self.ctx.planner.is_frozen(person) else ""
 
     def _units(self, changes: Iterable[ChangeRecord]) -> dict[str, list[tuple[ChangeRecord, FieldChange]]]:
         units: dict[str, list[tuple[ChangeRecord, FieldChange]]] = defaultdict(list)
@@ -164,7 +168,7 @@ class _Chunk:
                 units[row.unit].append((change, row))
         return units
 
-    def _restore(
+    def _revert(
         self,
         link: Link,
         unit: str,
@@ -180,12 +184,12 @@ class _Chunk:
             {side: there.speaker(unit).pk for side, there in sides.items()},
             self.since.get((link.pk, unit), {}),
         )
-        restored = restore(self.ctx.planner, unit, _written(rows), stand)
-        for one, write in restored.writes:
+        reverted = revert(self.ctx.planner, unit, _written(rows), stand)
+        for one, write in reverted.writes:
             record, source = rows[one.place][0].record, sides[one.side.other].newest
             assert record is not None  # noqa: S101 - looked at above
             self.sheet.write(Kind.UPDATE, link, one.side, record, source).append(field_change(write, unit))
-        for one, why in restored.left:
+        for one, why in reverted.left:
             change, row = rows[one.place]
             self._leave(change, why, row)
 

@@ -64,8 +64,9 @@ def test_rules_that_fit_have_no_problems() -> None:
         rules(match=(MatchRule({Side.LEFT: ("email",), Side.RIGHT: ("Emial",)}),)),
         rules(right=SideRules("Contact", scope="record['Emial']")),
         rules(right=SideRules("Contact", on_create={"Emial": 1})),
+        rules(right=SideRules("Contact", deactivate={"Emial": 1})),
     ],
-    ids=["pair", "keep_old", "clean-up", "match", "scope", "on_create"],
+    ids=["pair", "keep_old", "clean-up", "match", "scope", "on_create", "deactivate"],
 )
 def test_a_field_that_is_not_there_is_told_once_with_the_nearest(said: Rules) -> None:
     assert told(said) == ["Contact on the right has no field “Emial” that we can see; did you mean “Email”?"]

@@ -82,15 +82,8 @@ class Office(Ruled):
 
     @rule(data=st.data())
     def staff_decide(self, data: st.DataObject) -> None:
-        answers = [
-            self.decide_conflict,
-            self.answer_review,
-            self.settle_a_match,
-            self.answer_run,
-            self.undo_a_run,
-            self.finish_aside,
-        ]
-        self.happen(data, 4, [*answers, self.decide_conflict, self.edit_both])
+        answers = [self.decide_conflict, self.answer_review, self.settle_a_match, self.answer_run, self.finish_aside]
+        self.happen(data, 4, [*answers, self.decide_conflict, self.undo_a_run, self.edit_both])
 
 
 def shout(values: Values) -> Values:

@@ -48,6 +48,7 @@ def changes(before: Contents, after: Contents) -> list[Part]:
         ("default", {}, "nothing"),
         ("on_create", {"enabled": 1, "vip": True}, "enabled = 1, vip = yes"),
         ("on_create", {}, "nothing"),
+        ("deactivate", {"enabled": 0}, "enabled = 0"),
         ("pilot", ["1", "2"], "1, 2"),
         ("pilot", [], "nothing"),
         ("scope", "", "nothing"),

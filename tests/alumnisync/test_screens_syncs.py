@@ -41,6 +41,7 @@ syncs:
       gone: ignore
       filter: "a = 1\\nand b = 2"
       on_create: {enabled: 1, note: "1", vip: true, tags: [a, b], none: null, said: "two words"}
+      deactivate: {enabled: 0}
     right: {connection: CRM, object: Contact, key_field: Alumni_Id__c, create: review, gone: review,
             scope: "record['Alumnus__c']\\n  and not record['Dead__c']\\n"}
     schedule: "30 6 * * 1-5"

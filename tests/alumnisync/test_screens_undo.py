@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from alumnisync.engine import created, restoring
+from alumnisync.engine import created, reverting
 from alumnisync.engine.queued import work
 from alumnisync.models import ChangeRecord, Review, SyncRun
 from alumnisync.roles import EDITORS, OPERATORS
@@ -67,7 +67,7 @@ def test_what_is_left_alone_is_listed_with_why(operator: Client) -> None:
     office.edit("right", last="King")
     shown = ask(operator, run)
     text = page(operator, shown)
-    assert f"What is left as it is, and why {restoring.EDITED}" in text
+    assert f"What is left as it is, and why {reverting.EDITED}" in text
     line = ChangeRecord.objects.get(run=shown, state="left_alone")
     narrowed = page(operator, shown, f"?like={line.pk}")
     assert "Lovelace" not in narrowed
@@ -168,7 +168,7 @@ def test_the_command_shows_first_and_puts_back_when_it_is_approved() -> None:
     office.edit("right", first="Mary")
     code, shown, _ = answer(str(run.pk))
     assert (code, shown["state"], shown["undoes"], shown["put_back"]) == (3, "held", run.pk, {"left": 0, "right": 1})
-    assert shown["left_alone"] == [{"reason": restoring.EDITED, "count": 1}]
+    assert shown["left_alone"] == [{"reason": reverting.EDITED, "count": 1}]
     code, done, _ = answer(str(run.pk), "--approve")
     assert (code, done["run"], done["state"], done["updated"]["right"]) == (0, shown["run"], "done", 1)
     assert answer(str(run.pk), "--approve")[0] == 2

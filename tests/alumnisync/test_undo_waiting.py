@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from alumnisync.engine import undone
 from alumnisync.engine.admission import approved_and_unfinished
 from alumnisync.engine.queued import work
-from alumnisync.models import ChangeRecord, FieldChange, SyncRun
+from alumnisync.forgetting import forget
+from alumnisync.models import ChangeRecord, FieldChange, Link, SyncRun
 from alumnisync.review import Refusal, approve, reject
 from alumnisync.undo import Refused, can_be_undone, prepare, undo
 from connectors.records import NeedsAttention
@@ -77,6 +81,12 @@ def test_what_can_not_be_undone_is_refused_in_words() -> None:
 def test_what_is_no_longer_kept_is_refused_in_words() -> None:
     office = Office()
     run = office.carried(last="Lovelace")
+    SyncRun.objects.filter(pk=run).update(finished_at=timezone.now() - timedelta(days=5000))
+    while forget():
+        pass
+    assert "no longer kept" in refused(run)
+    assert not can_be_undone(SyncRun.objects.get(pk=run))
+    SyncRun.objects.filter(pk=run).update(forgotten_at=None)
     ChangeRecord.objects.filter(run=run).delete()
     assert "no longer kept" in refused(run)
 
@@ -116,6 +126,7 @@ def test_a_rejected_undo_refuses_no_value() -> None:
     reject(shown, by="pat", why="No.")
     shown.refresh_from_db()
     assert (shown.state, shown.changes.get().state) == ("stopped", "rejected")
+    assert not any("refused" in base for base in Link.objects.get().bases.values())
     office.edit("right", last="King")
     office.run()
     assert office.held("left")["last"] == "King"

@@ -29,6 +29,7 @@ def make_version(number: int = 1) -> MappingVersion:
         key_field="Key__c",
         create="review",
         on_create={"a": 1},
+        deactivate={"a": 0},
         scope="record['x']",
         narrow="x",
         gone="review",

@@ -7,10 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from alumnisync.engine.plan import CREATED_UNIT
 from alumnisync.engine.report import summary
 from alumnisync.models import ChangeRecord, Conflict
 from alumnisync.review import Refusal, approve, decide, reject, settle_match
-from alumnisync.undo import Refused, can_be_undone, undo
+from alumnisync.undo import Refused, settle_created, undo, units_of
 from connectors.records import Gone, NeedsAttention, Rejected, Stale, Temporary, Unknown
 from mappings.rules import Side
 from tests.alumnisync.machine.aftermath import Aftermath
@@ -150,7 +151,9 @@ class Days(Aftermath):
             review = data.draw(st.sampled_from(found))
             FIGURES["decisions"] += 1
             try:
-                if yes:
+                if review.unit == CREATED_UNIT:
+                    settle_created(review, "leave" if yes else "unlink", by="pat")
+                elif yes:
                     approve(review, by="pat")
                 else:
                     reject(review, by="pat", why="no")
@@ -190,18 +193,22 @@ class Days(Aftermath):
             tell(str(refusal))
 
     def undo_a_run(self, data: st.DataObject) -> None:
-        """Put back what a finished run wrote: looked at, and mostly approved at once."""
-        world, yes = self.any_world(data), data.draw(st.sampled_from([True, True, False]))
-        if not (runs := [run for run in world.sync.runs.order_by("-pk")[:5] if can_be_undone(run)]):
+        """Ask what undoing some run would put back, whole or of one field; often it is let through at once."""
+        world = self.any_world(data)
+        runs = list(world.sync.runs.order_by("pk"))
+        if not runs:
             return
-        run = data.draw(st.sampled_from(runs))
+        run, field = data.draw(st.sampled_from(runs)), data.draw(st.sampled_from(["", "", *COMMON]))
+        at_once, point = data.draw(st.booleans()), data.draw(st.sampled_from(["", "", *POINTS_OF_APPROVED]))
         try:
-            shown = self.carry_out(world, lambda: summary(undo(run, by="pat")))
-            if yes and shown["state"] == "held":
-                self.carry_out(world, lambda: world.approve(shown["run"]))
-                FIGURES["undone"] += 1
-        except (Refused, Refusal) as refusal:
-            tell(str(refusal))
+            units = units_of(run, field) if field else None
+            done = self.carry_out(world, lambda: summary(undo(run, by="pat", units=units)))
+        except Refused as refused:
+            tell(str(refused))
+            return
+        FIGURES[f"undo: {done['state']}"] += 1
+        if at_once and done["state"] == "held":
+            self.approve_last(world, world.sync.runs.get(pk=done["run"]), Death(point, 1) if point else None)
 
     def finish_aside(self, data: st.DataObject) -> None:
         """Whatever was set aside by us is due again."""

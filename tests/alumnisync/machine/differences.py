@@ -126,6 +126,8 @@ class Explained:
         base = sight.base
         if base.kept_blank or base.refused:
             return "a removal stayed on its side, or a value was refused"
+        if any(row.rule == UNDONE and row.change.state == "done" for row in self.lines[link.pk, unit]):
+            return "put back by an undo"
         if any(question.choice == "leave" for question in self.asked[link.pk, unit]):
             return "left by a person"
         if any(row.rule == UNDONE and row.change.state == ChangeRecord.State.DONE for row in self.lines[link.pk, unit]):

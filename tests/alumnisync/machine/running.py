@@ -136,7 +136,7 @@ def _why_not(row: FieldChange, pair: PairRules, base: Base) -> str:
     """Why a write was not allowed; "" where it was."""
     side = Side(row.change.side)
     if row.rule == UNDONE:
-        return ""
+        return _why_not_undone(row, pair, side)
     if pair.words[side] is Word.OFF:
         return "this direction is off"
     if row.rule == "decided" or pair.kind in ("consent", "deceased"):
@@ -146,6 +146,14 @@ def _why_not(row: FieldChange, pair: PairRules, base: Base) -> str:
     if base.held and _moved(row, pair, base, side) and pair.conflict.value != side.other.value:
         return "it was changed there as well, and nobody decided"
     return ""
+
+
+def _why_not_undone(row: FieldChange, pair: PairRules, side: Side) -> str:
+    """A person approved it, whatever the direction; but none of these is ever lifted."""
+    translator = Translator(pair, {})
+    was, now = (translator.read_raw(side, raw).value for raw in (row.before, row.after))
+    loud = {"consent": "restricted", "deceased": True}.get(pair.kind)
+    return "an undo lifted it" if loud is not None and was == loud != now else ""
 
 
 def _moved(row: FieldChange, pair: PairRules, base: Base, side: Side) -> bool:

@@ -72,20 +72,20 @@ class Stand:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class Reverted:
     """What undoing a unit comes to. writes: each with the record it goes to; left: fields that stay, with why."""
 
     writes: tuple[tuple[Written, FieldWrite], ...] = ()
     left: tuple[tuple[Written, str], ...] = ()
 
 
-def restore(planner: Planner, unit: str, written: Sequence[Written], stand: Stand) -> Restored:
+def revert(planner: Planner, unit: str, written: Sequence[Written], stand: Stand) -> Reverted:
     """Decide one unit."""
     work = _Unit(planner, unit, written, stand)
     if why := work.refusal():
-        return Restored(left=tuple((one, why) for one in written))
+        return Reverted(left=tuple((one, why) for one in written))
     stays = tuple((one, KEPT_STAYS) for one in written if one.is_kept and one.before is MISSING)
-    return Restored(tuple(work.writes()), stays)
+    return Reverted(tuple(work.writes()), stays)
 
 
 class _Unit:
@@ -114,7 +114,8 @@ class _Unit:
     def writes(self) -> Iterator[tuple[Written, FieldWrite]]:
         """What is put back; the record that counts moves the bases, with what the other side holds now."""
         mains = self._mains()
-        for one in self.written:
+        # What holds its former value already, such as a copy of an old one, is not written again.
+        for one in (one for one in self.written if not self._holds(one, one.before)):
             translator = self._translator(one)
             is_main = translator is not None and mains[one.side, one.path] is one
             pair = translator.pair.key if translator and is_main else ""

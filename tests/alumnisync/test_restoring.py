@@ -1,1 +1,0 @@
-"""What of one unit is put back: pure."""
