@@ -68,7 +68,6 @@ def test_the_sides_are_read_with_their_defaults() -> None:
         "filter": "",
         "gone": "flag",
         "disabled": "",
-        "deactivate": {},
         "several": False,
         "write_once": False,
     }
