@@ -94,7 +94,7 @@ def history_of(link: Link, word: Wording) -> History:
     told = _Told(link, names, _by_unit(questions))
     found = [entry for change in changes for entry in told.of_change(change)]
     found += [told.of_question(question) for question in questions]
-    found += [told.of_absence(one, word.names) for one in Absence.objects.filter(link=link).select_related("record")]
+    found += [told.of_absence(one, word.names) for one in _absences(link)]
     found += told.of_rows(list(_rows(link)), word.names)
     return History(sorted(found, key=lambda entry: entry.at), any(change.run.forgotten_at for change in changes))
 
@@ -105,6 +105,11 @@ def _by_unit(questions: Iterable[Question]) -> Mapping[str, list[Question]]:
         if question.decided_at:
             decided[question.unit].append(question)
     return decided
+
+
+def _absences(link: Link) -> Iterable[Absence]:
+    """Nothing is said of who is not linked yet."""
+    return Absence.objects.filter(link=link).select_related("record") if link.state == Link.State.ACTIVE else ()
 
 
 def _rows(link: Link) -> Iterable[FeedRow]:

@@ -132,6 +132,16 @@ def test_what_is_held_and_what_was_seen_but_not_planned_yet() -> None:
     assert found(world)["first: planned"] == 1
 
 
+def test_what_a_whole_run_on_hold_would_do_is_held() -> None:
+    world = World()
+    left, _ = world.pair_up()
+    world.go()
+    world.left.alter("person", left, {"first": "Augusta"})
+    world.add_version(PAIRS, {}, {"key_field": "left_id"})
+    assert world.run()["state"] == "held"
+    assert found(world) == {"first: held": 1}
+
+
 def test_what_a_system_stores_its_own_way_or_a_clean_up_writes_is_said() -> None:
     world = World(({**PAIRS[0], "write_right": "value|upper"}, *PAIRS[1:]))
     world.right.normalise = lambda values: {**values, "last": values["last"].upper()} if "last" in values else values
