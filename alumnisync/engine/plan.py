@@ -144,6 +144,18 @@ class Planner:
             writes.append(FieldWrite("", side.stamp_field, None, remote_id, remote_id, KEY))
         return Creation(tuple(writes), waits=" ".join(lacking))
 
+    def unfilled(self, to: Side, source: Values, created: Values) -> dict[str, Any]:
+        """Bases, as stored, of pairs that the source left blank and the record created on `to` does not show.
+
+        Without one they would never have met: what nobody shows is unknown, and what is filled in later would stay.
+        """
+        found = {}
+        for key, translator in self.translators.items():
+            reading = translator.read(to.other, source)
+            if reading.is_blank and translator.read(to, created).is_missing:
+                found[key] = Base({to.other: reading.raw}).dump()
+        return found
+
     def must_have(self, pair: PairRules, to: Side) -> bool:
         """Whether a record is not created on `to` without this field, where its source has a value."""
         is_booked = self.rules.sides[to].write_once and pair.on_invalid is not OnInvalid.SKIP_FIELD

@@ -173,6 +173,7 @@ class _Batch:
         record = self._record(change, delivery, held)
         if change.kind == ChangeRecord.Kind.CREATE:
             self.joined.append((change, record))
+            self._note_unfilled(change, record)
         self._move_bases(change, rows, held)
         refused = [row for row in self.fields[change.pk] if row not in rows]
         if refused:
@@ -202,6 +203,13 @@ class _Batch:
         moved = {row.pair: _base(link, Side(change.side), row, held[row.path]).dump() for row in rows if row.pair}
         link.bases = {**link.bases, **moved}
         self.decided += [(link.pk, row.unit) for row in rows if _closes_decision(row)]
+
+    def _note_unfilled(self, change: ChangeRecord, record: RemoteRecord) -> None:
+        """What the source did not fill and the new record does not show is a change once the source fills it."""
+        link = self.links.get(change.link_id)
+        if link is not None and change.source is not None:
+            unfilled = self.ctx.planner.unfilled(Side(change.side), change.source.values, record.values)
+            link.bases = {**unfilled, **link.bases}
 
     def _split(self, change: ChangeRecord, record: RemoteRecord, rows: list[FieldChange], delivery: Delivery) -> None:
         """The fields the system refused, set aside by themselves with its words."""

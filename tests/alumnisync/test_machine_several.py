@@ -33,12 +33,12 @@ class SeveralOffice(Days):
         one = {"left": "right", "right": "left"}[self.many]
         scope = draw(st.sampled_from(["", "record['status'] != 'out'"]))
         create = draw(st.sampled_from(["off", "review", "automatic", "automatic"]))
-        sides: dict[str, dict[str, Any]] = {self.many: {"several": True}, one: {"create": create}}
+        sides: dict[str, Any] = {self.many: {"several": True}, one: {"create": create}}
         sides["right"] |= {"scope": scope}
         # A record created there is found again by its key.
         sides["left"] |= {"key_field": "crm_id"}
-        times: dict[str, Any] = {f"{side.value}_type": {"field_times": draw(st.booleans())} for side in Side}
-        world = World(tuple(rules), store_type=Watched, guards=GENEROUS, **sides, **times)
+        given: dict[str, Any] = {f"{side.value}_type": {"field_times": draw(st.booleans())} for side in Side}
+        world = World(tuple(rules), store_type=Watched, guards=GENEROUS, **given, **sides)
         self.worlds = [world]
         self.systems = {side.value: self.store(world, side) for side in Side}
         for store in self.systems.values():

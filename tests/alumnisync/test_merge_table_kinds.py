@@ -71,13 +71,13 @@ def test_the_table_notices_a_feed_that_is_met_as_a_record(monkeypatch: pytest.Mo
 
 # --- groups ----------------------------------------------------------------------------------------------
 
-PARTS = list(product((BLANK, "x", "y"), repeat=2))
+PARTS = [(one, two) for one, two in product((BLANK, "x", "y"), repeat=2)]
 Both = Mapping[str, tuple[str, str]]
 
 
 def groups() -> Iterator[tuple[Both, Both, Case]]:
     """What both parts of a group hold and held, and rules."""
-    nows = [dict(zip(SIDES, pair, strict=True)) for pair in product(PARTS, PARTS)]
+    nows: list[Both] = [{"left": left, "right": right} for left, right in product(PARTS, PARTS)]
     bases: list[Both] = [dict.fromkeys(SIDES, ("x", "x")), {"left": ("x", BLANK), "right": ("y", BLANK)}]
     for now, base, words, on_blank in product(nows, bases, DIRECTIONS, ("keep", "carry")):
         yield now, base, Case(NEVER, NEVER, words, on_blank=on_blank)
@@ -178,7 +178,7 @@ def test_the_restricted_side_wins_and_lifting_takes_a_person() -> None:
 
 
 def test_the_table_notices_a_restriction_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(engine._OF_KIND, "consent", engine._judge)  # type: ignore[index, arg-type]
+    monkeypatch.setitem(engine._OF_KIND, "consent", engine._judge)
     assert any(of_consent(case) != judge_consent(case) for case in consents())
 
 

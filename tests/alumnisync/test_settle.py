@@ -12,7 +12,7 @@ from alumnisync.engine.settle import next_try
 from alumnisync.models import ChangeRecord
 from connectors.models import RemoteRecord
 from connectors.records import Rejected
-from tests.factories import World
+from tests.factories import PAIRS, World
 
 pytestmark = pytest.mark.django_db
 
@@ -105,3 +105,22 @@ def test_statements_grow_with_batches_not_with_records() -> None:
             world.go()
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("shows", [True, False], ids=["all fields", "filled fields"])
+def test_what_was_blank_when_a_record_was_created_is_sent_once_it_is_filled(shows: bool) -> None:
+    home = ({"left": "city", "right": "city", "group": "home"}, {"left": "zip", "right": "zip", "group": "home"})
+    world = World((*PAIRS, *home), right={"create": "automatic"})
+    world.right.answer_with_record = shows
+    mary = world.left.put(
+        "person", {"first": "Mary", "last": "", "email": "m@example.org", "phone": "", "city": "", "zip": ""}
+    )
+    world.go()
+    [made] = world.right.live("person")
+    assert "phone" not in world.right.values("person", made)
+    world.left.alter("person", mary, {"phone": "573 555 0100", "zip": "65401"})
+    world.run()
+    held = world.right.values("person", made)
+    assert (held["phone"], held["zip"]) == ("+15735550100", "65401")
+    writes = world.writes()
+    assert (world.run()["state"], world.writes()) == ("done", writes)

@@ -73,7 +73,7 @@ class Explained:
         sights = {translator.pair.key: self._sight(translator, rows, link) for translator in self.translators}
         for key, sight in sights.items():
             left, right = sight.now[Side.LEFT], sight.now[Side.RIGHT]
-            if not same(left, right) and sight.is_known():
+            if _differ(sight):
                 why = "two people became one record" if is_unclear else self._why(link, sight, sights)
                 yield Difference(link.pk, key, (left.raw, right.raw), why)
 
@@ -147,6 +147,14 @@ class Explained:
             return False
         stored = self.stores[side].normalise({row.path: row.after})[row.path]
         return bool(stored == base.held.get(side)) and bool(stored != row.after)
+
+
+def _differ(sight: Sight) -> bool:
+    """A side that does not say what it holds lacks what changed on the other, and nothing else."""
+    for side in Side:
+        if sight.now[side].is_missing:
+            return sight.has_changed(side.other)
+    return not same(sight.now[Side.LEFT], sight.now[Side.RIGHT])
 
 
 def _unit(pair: PairRules) -> str:

@@ -7,8 +7,9 @@ from threading import Lock
 from types import TracebackType
 from unittest import mock
 
-from alumnisync.engine import points, run
+from alumnisync.engine import points
 from alumnisync.engine.diary import Diary
+from alumnisync.engine.opening import release
 from alumnisync.models import SyncRun
 from connectors.models import Cursor
 from mappings.models import Sync
@@ -30,8 +31,8 @@ class Death:
         self._patches = ExitStack()
 
     def __enter__(self) -> Death:
-        release, save = run.release, Diary.save
-        self._patches.enter_context(mock.patch.object(run, "release", self._unless_dead(release)))
+        save = Diary.save
+        self._patches.enter_context(mock.patch("alumnisync.engine.run.release", self._unless_dead(release)))
         self._patches.enter_context(mock.patch.object(Diary, "save", self._unless_dead(save)))
         points.watchers.append(self._watch)
         return self

@@ -92,7 +92,7 @@ class Running(Machine):
 
     def carry_out(self, world: World, run: Callable[[], dict[str, Any]], death: Death | None = None) -> dict[str, Any]:
         """Run, perhaps only half-way, and look at what was done; what the run told, {} where it died."""
-        before: Bases = dict(Link.objects.filter(sync=world.sync).values_list("pk", "bases"))
+        before: Bases = {link.pk: link.bases for link in Link.objects.filter(sync=world.sync)}
         done_before = set(self.done(world).values_list("pk", flat=True))
         done: dict[str, Any] = {}
         FIGURES["runs"] += 1

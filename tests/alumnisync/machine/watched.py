@@ -73,7 +73,7 @@ class Watched(Store):
     def __init__(self, *types: ObjectType, **options: Any) -> None:
         # A drop-down besides what every system of the tests has.
         super().__init__(*(replace(kind, fields=(*kind.fields, Field("level"))) for kind in types), **options)
-        self.made_for: Counter[str] = Counter()
+        self.made_for: Counter[tuple[str, str]] = Counter()
         self.wrongs: list[str] = []
         self.readers: dict[str, tuple[Translator, Side]] = {}
         self.written: list[Written] = []
@@ -93,8 +93,8 @@ class Watched(Store):
 
     def carry_out(self, object_type: str, write: Write) -> str:
         if write.id is None and write.key:
-            self.made_for[write.key[1]] += 1
-            if self.made_for[write.key[1]] > 1:
+            self.made_for[write.key] += 1
+            if self.made_for[write.key] > 1:
                 self.wrongs.append(f"{write.key[1]} was created twice")
         row = self.live(object_type).get(write.id or "")
         if row is not None and (not write.version or write.version == str(row.number)):
