@@ -13,6 +13,7 @@ from alumnisync.drift.comparing import Comparing, NotReady, SeenPerson
 from alumnisync.drift.words import OUTSIDE, said, sentence
 from alumnisync.forgetting import SHORTEST, kept_since
 from alumnisync.history import Entry, History, history_of
+from alumnisync.inbox.gone import gone_said
 from alumnisync.inbox.wording import Wording, wordings
 from alumnisync.models import Conflict, Link, Member, Question, Review
 from alumnisync.naming import Names, person
@@ -28,12 +29,15 @@ WAITS = (Question.State.OPEN, Question.State.DECIDED, Question.State.HELD)
 
 @dataclass(frozen=True)
 class Record:
-    """A record of the person. address: where it is opened in its system; "" where that is not known."""
+    """A record of the person. address: where it is opened in its system; "" where that is not known.
+
+    gone: why it is no longer found, and since when; "" while it is there
+    """
 
     system: str
     remote_id: str
     address: str
-    is_gone: bool
+    gone: str
     is_further: bool
 
 
@@ -125,7 +129,7 @@ def _records(members: Sequence[Member], names: Names) -> Iterator[Record]:
     for member in members:
         remote_id = member.record.remote_id
         address = names.address_of(member.side, remote_id)
-        yield Record(names.side(member.side), remote_id, address, bool(member.record.gone_at), member.side in seen)
+        yield Record(names.side(member.side), remote_id, address, gone_said(member.record), member.side in seen)
         seen.add(member.side)
 
 

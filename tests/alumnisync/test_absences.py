@@ -7,14 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db.models import F
 
 from alumnisync.absences import settle_absence
 from alumnisync.deciding import mark_of, settle_person
 from alumnisync.engine.absences import lost
 from alumnisync.models import Absence, ChangeRecord, Link, Member
 from alumnisync.review import Refusal
-from connectors.models import Cursor, RemoteRecord
+from connectors.models import RemoteRecord
 from mappings.rules import Side, SideRules
 from tests.factories import World
 
@@ -308,14 +307,18 @@ def test_what_a_limit_stopped_is_seen_again_and_forgotten() -> None:
 
 
 def test_a_condition_that_can_not_be_judged_leaves_what_was_said() -> None:
-    world, people = office("flag")
-    leave(world, people, "disabled")
+    world = World(right={"gone": "flag", "disabled": "record['status'] + 0 == 1"})
+    _, right = world.pair_up(status=0)
+    world.go()
+    world.right.alter("person", right, {"status": 1})
+    world.run()
     (row,) = rows()
-    there = RemoteRecord.objects.filter(cursor=world.cursor("right"), remote_id=people["disabled"][1])
-    there.update(problem="It could not be read.", values={"status": "on"}, change_no=F("change_no") + 100)
-    Cursor.objects.update(change_no=F("change_no") + 100)
+    world.right.alter("person", right, {"status": "unclear"})
     world.run()
     assert [one.pk for one in rows()] == [row.pk]
+    world.right.alter("person", right, {"status": 0})
+    world.run()
+    assert rows() == []
 
 
 def test_choices_are_refused_in_words() -> None:

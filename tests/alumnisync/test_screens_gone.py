@@ -77,6 +77,12 @@ def test_a_page_says_what_each_choice_does_and_never_deletes(client: Client, wor
     assert "by the rules of this sync such people are only listed" in page(client, of("merged"))
 
 
+def test_the_page_of_the_person_says_so_too(client: Client, world: World) -> None:
+    row = of("merged")
+    said = text_of(as_role(client, VIEWERS).get(reverse("admin:alumnisync_link_change", args=[row.link_id])))
+    assert "no longer found merged into person-000077 there" in said
+
+
 def test_somebody_decides_and_the_next_run_carries_it_out(client: Client, world: World) -> None:
     reviewer, row = as_role(client, REVIEWERS), of("deleted")
     seen = reviewer.get(reverse("admin:alumnisync_absence_change", args=[row.pk])).context["line"].mark
