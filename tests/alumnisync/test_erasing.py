@@ -144,10 +144,13 @@ def test_an_old_preview_that_is_approved_sends_nothing_of_an_erased_person() -> 
         world.left.alter("person", id, {"last": "Hopper"})
     shown = world.run(preview=True)["run"]
     erase(held(world, "left", left), by="pat")
+    lines = ChangeRecord.objects.filter(run=shown, link=None)
+    assert set(lines.values_list("state", flat=True)) == {"closed"}
 
     done = world.approve(shown)
 
     assert done["updated"] == {"left": 0, "right": 1}
+    assert done["created"] == {"left": 0, "right": 0}
     assert world.right.values("person", right)["last"] != "Hopper"
 
 

@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 
 from alumnisync.engine.lease import Lease
 from alumnisync.models import Erasure, SyncRun
-from alumnisync.privacy import erasing
+from alumnisync.privacy import clearing, erasing
 from tests.alumnisync.erasing import held
 from tests.alumnisync.test_erasing import two
 
@@ -28,7 +28,7 @@ def test_a_run_begins_only_once_the_person_is_erased(
     run = SyncRun(sync=world.sync, version=world.version)
     if is_waiting:
         run.save()
-    clear, told, has_begun = erasing.clear, [], Event()
+    clear, told, has_begun = clearing.clear, [], Event()
 
     def begin() -> None:
         with django_db_blocker.unblock():
