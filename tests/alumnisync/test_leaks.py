@@ -11,7 +11,6 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.conf import settings as installation
 from django.core import mail
 from django.core.management import call_command
 from django.db import IntegrityError
@@ -48,11 +47,11 @@ HOSTILE = "{{ Marrowbeck }} <script>Thistlewick</script> %s {0} \u202e Umberfold
 
 
 @pytest.fixture
-def log() -> Iterator[StringIO]:
+def log(settings: Any) -> Iterator[StringIO]:
     """Everything that is logged, as the installation writes it."""
     written = StringIO()
     handler = logging.StreamHandler(written)
-    given = installation.LOGGING["formatters"]["plain"]
+    given: Any = settings.LOGGING["formatters"]["plain"]
     handler.setFormatter(import_string(given["class"])(given["format"], style=given["style"]))
     root, level = logging.getLogger(), logging.getLogger().level
     root.addHandler(handler)
