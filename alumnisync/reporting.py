@@ -235,7 +235,7 @@ PLANNED: Mapping[str, str] = {"gone": "no longer found", "list": "missing from t
 
 def bars_of(item: Hold) -> tuple[Bar, ...]:
     """A hold's figures as a picture: this run, what is usual, the limit."""
-    if not item.count or item.guard == "version":
+    if not item.count or item.guard in ("version", "undo"):
         return ()
     found = [("now", PLANNED.get(item.guard, "this run"), item.count)]
     if item.usual is not None:
