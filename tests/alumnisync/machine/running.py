@@ -161,4 +161,7 @@ def _moved(row: FieldChange, pair: PairRules, base: Base, side: Side) -> bool:
     translator = Translator(pair, {})
     known = [values[side] for values in (base.held, base.refused) if side in values] or [""]
     now = translator.read_raw(side, row.before)
+    if now.is_missing:
+        # Of what the record did not show nobody knows that it changed.
+        return False
     return not any(raw_equal(row.before, raw) or same(now, translator.read_raw(side, raw)) for raw in known)
