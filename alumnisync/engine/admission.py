@@ -70,6 +70,8 @@ def clear_dead(sync: Sync, say: Callable[[str], None]) -> set[int]:
             # A run that somebody asked to stop has its reason already.
             reason="" if goes_on else run.reason or DIED,
             finished_at=timezone.now(),
+            # A process that was only frozen must not find the run to be its own when it wakes.
+            lease_owner="",
         )
         if is_ours:
             freed.add(run.pk)

@@ -35,11 +35,12 @@ def state_of(run: int) -> str:
     return SyncRun.objects.get(pk=run).state
 
 
-def lease_has_run_out() -> bool:
-    """Whether nobody prolonged the lease of the run that is under way."""
+def lease_runs_out() -> str:
+    """Nobody has prolonged the lease of the run that is under way."""
     from alumnisync.models import SyncRun
 
-    return SyncRun.objects.filter(state="running", lease_until__lt=timezone.now()).exists()
+    SyncRun.objects.filter(state="running").update(lease_until=timezone.now())
+    return DONE
 
 
 def hours_pass() -> str:

@@ -13,7 +13,7 @@ What else an order may say:
 "statement": N      strike before the Nth SQL statement; one more than there are: before they are committed
 "drop": "a moment"  instead of a signal the database is taken away (`taken`); or "for good"
 "host": NAME        as if the child ran on another host
-"lease": SECONDS    how long its lease lasts
+"asleep": true      it is stopped for longer than its lease lasts, by its own clock too
 "broken": "dotted.function"   called first, to break something
 "apart": true       answered at once with {"pid": …}; {"await": PID} brings the rest
 """
@@ -150,6 +150,8 @@ class Blow:
         if "drop" in self.order:
             take_away(self.order["database"], for_good=self.order["drop"] == "for good")
         else:
+            if self.order.get("asleep"):
+                let_time_pass()
             os.kill(os.getpid(), signal.Signals[self.order.get("signal", "SIGKILL")])
 
 
@@ -185,18 +187,20 @@ def carried_out(order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
 
 
 def make_different(order: dict[str, Any]) -> None:
-    """Another host, another length of leases, less patience, something broken: as the order says."""
-    from alumnisync.engine import lease
-
+    """Another host, less patience, something broken: as the order says."""
     if "host" in order:
         socket.gethostname = lambda: order["host"]
-    if "lease" in order:
-        lease.LEASE = timedelta(seconds=order["lease"])
-        lease.BEAT = lease.LEASE / 10
     if "drop" in order:
         be_impatient()
     if "broken" in order:
         named(order["broken"])()
+
+
+def let_time_pass() -> None:
+    """As if this process woke up after its lease had run out."""
+    from alumnisync.engine import lease
+
+    lease.LEASE = lease.BEAT = timedelta(0)
 
 
 def named(function: str) -> Any:
