@@ -33,7 +33,7 @@ postgres: $(VENV)/installed-dev
 	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and not torture"
 
 # What takes too long to be waited for each time: every moment a run can be killed at, very long lists.
-# Random histories: ALUMNISYNC_TORTURE=100 .venv/bin/python -m pytest tests/alumnisync/test_machine.py
+# Other draws, and more histories: ALUMNISYNC_SEED=7 ALUMNISYNC_TORTURE=100 make torture
 torture: $(VENV)/installed-dev
 	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup -m torture
 

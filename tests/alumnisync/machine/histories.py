@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.seeded import SEED, figures
 
-HISTORIES = int(os.environ.get("ALUMNISYNC_TORTURE", "60"))
+HISTORIES = int(os.environ.get("ALUMNISYNC_TORTURE", "20"))
 QUICK_SEED = 1
 FIGURES: Counter[str] = Counter()
 """What happened in the histories of the test that is under way."""
