@@ -10,7 +10,10 @@ QUICK := tests/mappings tests/connectors/test_alumni360.py tests/connectors/test
 # Where the two databases go different ways: landing, matching, leases, bulk statements, a whole run.
 ON_BOTH := tests/alumnisync/test_run.py tests/alumnisync/test_landing.py tests/alumnisync/test_match.py \
     tests/alumnisync/test_settle.py tests/alumnisync/test_lease.py tests/alumnisync/test_statements.py \
-    tests/alumnisync/test_several.py tests/alumnisync/test_feeds.py tests/connectors/test_bulk.py tests/connectors/test_models.py
+    tests/alumnisync/test_several.py tests/alumnisync/test_feeds.py tests/connectors/test_bulk.py tests/connectors/test_models.py \
+    tests/alumnisync/test_two_at_once.py tests/alumnisync/test_dropped.py tests/alumnisync/test_kills_deciding.py \
+    tests/alumnisync/test_undo.py tests/alumnisync/test_erasing.py tests/alumnisync/test_erasing_beside.py \
+    tests/alumnisync/test_drift_reports.py
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test newer postgres torture bench lint types format migrations
@@ -28,7 +31,7 @@ test: lint types
 # The quick tests under every newer interpreter there is.
 newer: $(NEWER:%=test-on-%)
 
-# Everything that uses a database, on PostgreSQL.
+# Everything that uses a database, on PostgreSQL: before a release, and after a change of a model or a statement.
 postgres: $(VENV)/installed-dev
 	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and not torture"
 

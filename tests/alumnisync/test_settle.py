@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from alumnisync.engine.settle import next_try
 from alumnisync.models import ChangeRecord
 from connectors.models import RemoteRecord
 from connectors.records import Rejected
+from tests.alumnisync.test_statements import statements
 from tests.factories import PAIRS, World
 
 pytestmark = pytest.mark.django_db
@@ -101,9 +100,9 @@ def test_statements_grow_with_batches_not_with_records() -> None:
         world = World(right={"create": "automatic"})
         for index in range(people):
             world.left.put("person", {"first": "M", "last": f"S{index}", "email": f"m{people}{index}@example.org"})
-        with CaptureQueriesContext(connection) as captured:
+        with statements() as sent:
             world.go()
-        counts.append(len(captured))
+        counts.append(len(sent))
     assert counts[0] == counts[1]
 
 
