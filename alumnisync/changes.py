@@ -38,7 +38,7 @@ STATES: Mapping[str, Said] = {
     State.SET_ASIDE: Said("couldn't be sent", "bad"),
     State.REJECTED: Said("rejected"),
     State.CLOSED: Said("replaced by a later run"),
-    State.LEFT_ALONE: Said("left as it is"),
+    State.LEFT_ALONE: Said("stays as it is"),
 }
 RULES: Mapping[str, str] = {
     "changed": "automatic: changed in {sender}",

@@ -19,7 +19,8 @@ STOPPED_ANSWERING = (
 def persist(store: Callable[[], object]) -> None:
     """Store something, on a new connection where the old one broke; raises what the database said last of all."""
     for wait in WAITS:
-        time.sleep(wait)
+        if wait:
+            time.sleep(wait)
         try:
             store()
         except GONE as error:

@@ -13,7 +13,7 @@ from alumnisync.models import ChangeRecord, SyncRun
 from mappings.models import MappingVersion
 from tests.factories import World
 
-MOST_STATEMENTS = 15
+MOST_STATEMENTS = 16
 SOME_LIMIT = {"changed": {"floor": 1, "share": 0}}
 
 

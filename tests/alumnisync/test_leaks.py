@@ -40,6 +40,7 @@ THEIR_OWN = {
     "alumnisync_conflict",
     "alumnisync_review",
     "alumnisync_match",
+    "alumnisync_absence",
 }
 """Tables that an erasure clears."""
 SAYS = "The system refuses it. It says: “Quillivane of 'Umberfold' is “unknown” here”. Look there."

@@ -40,7 +40,7 @@ class Storm(Office):
 
     def __init__(self, folder: Any, people: int) -> None:
         shares = (people * 8 // 10, people // 10, people // 10)
-        super().__init__(folder, left_key="record_id", people=shares, seed=SEED, concurrency=4, timeout=1)
+        super().__init__(folder, left_key="record_id", people=shares, seed=SEED, concurrency=4, timeout=3)
         self.people = people
         self.most_tries = 0
         self.runs = 0
@@ -136,6 +136,8 @@ def is_for_people(reason: str) -> bool:
 @pytest.mark.parametrize("storm", [60], indirect=True)
 def test_creates_that_are_sent_again_blindly_are_noticed(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.http.Http.send", broken.repeating_send())
+    for there in storm.scene.both().values():
+        there.faults.clear()
     run = storm.sync(code=3)["run"]
     storm.scene.left.faults.next("lost", times=2, method="POST", path="/api/users")
     storm.sync("--approve", str(run), code=None)
