@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from alumnisync.engine.settle import NOT_SHOWN
 from alumnisync.models import ChangeRecord, FieldChange
 from alumnisync.review import approve, settle_match
-from connectors.records import NeedsAttention, Rejected, Temporary, Unknown
+from connectors.models import RemoteRecord
+from connectors.records import Gone, NeedsAttention, Rejected, Temporary, Unknown
 from tests.factories import PAIRS, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
@@ -187,6 +189,21 @@ def test_a_person_deleted_there_is_not_created_again() -> None:
         done = world.run()
         assert done["created"] == {"left": 0, "right": 0}
     assert len(world.right.live("person")) == 2
+
+
+def test_what_is_listed_and_not_found_by_its_id_is_told_and_not_lost() -> None:
+    world, ((left, right),) = paired(1)
+    world.left.alter("person", left, {"last": "X"})
+    failure = world.right.fail(Gone("Not there."), times=None)
+    assert world.run()["set_aside"] == 0
+    assert RemoteRecord.objects.get(cursor=world.cursor("right")).gone_at is not None
+    for name in ("Ada", "Augusta"):
+        # Each of the next polls brings the record all the same.
+        world.right.alter("person", right, {"first": name})
+        assert world.run()["set_aside"] == 1
+    assert ChangeRecord.objects.get(state="set_aside").reason == NOT_SHOWN
+    world.right.failures.remove(failure)
+    assert (world.run()["set_aside"], world.right.values("person", right)["last"]) == (0, "X")
 
 
 def test_formatting_is_no_change() -> None:
