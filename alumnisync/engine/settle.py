@@ -35,6 +35,10 @@ State = ChangeRecord.State
 REFUSED_AGAIN = (timedelta(0), timedelta(days=1), timedelta(days=2), timedelta(days=4), timedelta(days=8))
 """How long a refused change waits after each try; after the last, a week each time."""
 WEEK = timedelta(days=7)
+NOT_SHOWN = (
+    "The system lists this record, and says that it is not there when it is asked for by its id. "
+    "Look it up there: that id may hold characters by which the system does not find it."
+)
 IS_ERASED = "The system answered with the record of somebody who was erased here. Look there who it is."
 
 
@@ -97,6 +101,7 @@ class _Batch:
         self.landed = self._landed()
         self.taken = self._taken()
         self.erased = self._erased()
+        self.listed = self._listed()
         self.touched: list[RemoteRecord] = []
         self.gone: list[RemoteRecord] = []
         self.aside: list[tuple[ChangeRecord, list[FieldChange]]] = []
@@ -125,6 +130,16 @@ class _Batch:
         made = [one.remote_id for one in self.deliveries.values() if one.fate is Fate.DONE and one.is_create]
         return erased_among(self.end.connection.pk, self.end.cursor.object_type, made)
 
+    def _listed(self) -> set[int]:
+        """Those of the records said to be gone of which an earlier run was told so: a poll has brought them since."""
+        told = {pk: one.reason for pk, one in self.deliveries.items() if one.fate is Fate.GONE}
+        if not told:
+            return set()
+        records = [self.changes[pk].record_id for pk in told]
+        before = ChangeRecord.objects.filter(run__sync=self.ctx.sync, record__in=[pk for pk in records if pk])
+        before = before.filter(reason__in={NOT_SHOWN, *told.values()}).exclude(run=self.ctx.run)
+        return {pk for pk in before.values_list("record_id", flat=True) if pk}
+
     def store(self) -> None:
         for change_id, delivery in self.deliveries.items():
             self._note(self.changes[change_id], delivery)
@@ -150,6 +165,10 @@ class _Batch:
             change.state = State.DROPPED
         elif delivery.fate is Fate.DUPLICATE:
             self.duplicates.append((change, delivery))
+        elif delivery.fate is Fate.GONE and change.record_id in self.listed:
+            # Closed each time, the change would never be sent and nobody would know.
+            change.reason = NOT_SHOWN
+            self._set_aside(change, replace(delivery, fate=Fate.TEMPORARY))
         elif delivery.fate is Fate.GONE:
             change.state = State.CLOSED
             if change.record is not None:

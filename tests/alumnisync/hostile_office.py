@@ -15,6 +15,7 @@ from alumnisync.engine.faults import is_fault
 from alumnisync.models import ChangeRecord, Conflict, Link, Match, Member, Review
 from connectors.models import RemoteRecord
 from connectors.sandbox.stand_in import Answer
+from mappings.models import Sync
 from mappings.rules import Side
 from mappings.translate import Reading, Translator, same
 from mappings.versions import rules_of
@@ -35,6 +36,8 @@ PAIRS: tuple[dict[str, Any], ...] = (
     {"left": "addresses[Home].city", "right": "MailingCity", "group": "home"},
     {"left": "addresses[Home].country", "right": "MailingCountry", "kind": "country", "group": "home"},
 )
+EMAIL = {Side.LEFT: "email", Side.RIGHT: "Email"}
+"""What they are matched by, and the one field of people that nobody spoils."""
 ONLY_HERE = 20
 """One of so many users has no contact, and the other way round."""
 STRANGE_ID = 25
@@ -115,10 +118,24 @@ def faults() -> list[str]:
 
 
 def unaccounted() -> list[str]:
-    """Records that are neither linked, nor asked about, nor set aside."""
+    """Records that are neither linked, nor asked about, nor set aside, nor of people who are left alone."""
     asked = Q(pk__in=Match.objects.values("record")) | Q(pk__in=Match.candidates.through.objects.values("remoterecord"))
     waits = RemoteRecord.objects.filter(problem="", gone_at=None, memberships=None).exclude(asked)
-    return list(waits.values_list("remote_id", flat=True))
+    return [one.remote_id for one in waits.select_related("cursor") if not _is_left_alone(one)]
+
+
+def _is_left_alone(record: RemoteRecord) -> bool:
+    """Nobody who is not to be contacted is ever created, and the record over there can't be read, or isn't there.
+
+    Whoever has a readable record with the same e-mail over there is to be linked, restricted or not.
+    """
+    side = Side.LEFT if record.cursor.object_type == ON_ALUMNI else Side.RIGHT
+    version = Sync.objects.get().active_version()
+    assert version is not None
+    consent = next(pair for pair in rules_of(version).pairs if pair.kind == "consent")
+    is_restricted = Translator(consent, {}).read(side, record.values).value == "restricted"
+    there = RemoteRecord.objects.filter(problem="", gone_at=None).exclude(cursor=record.cursor)
+    return is_restricted and record.values[EMAIL[side]] not in {one.values.get(EMAIL[side.other]) for one in there}
 
 
 def unexplained() -> tuple[Counter[str], list[str]]:

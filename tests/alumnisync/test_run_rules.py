@@ -6,12 +6,21 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from alumnisync.engine.settle import NOT_SHOWN
 from alumnisync.models import ChangeRecord, FieldChange
 from alumnisync.review import approve, settle_match
-from connectors.records import NeedsAttention, Rejected, Temporary, Unknown
+from connectors.models import RemoteRecord
+from connectors.records import Gone, NeedsAttention, Rejected, Temporary, Unknown
 from tests.factories import PAIRS, World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
+
+NO_MAIL = {
+    "left": "no_mail",
+    "right": "no_mail",
+    "kind": "consent",
+    "restricted_when": {"left": True, "right": True},
+}
 
 
 def paired(count: int, **options: Any) -> tuple[World, list[tuple[str, str]]]:
@@ -182,6 +191,21 @@ def test_a_person_deleted_there_is_not_created_again() -> None:
     assert len(world.right.live("person")) == 2
 
 
+def test_what_is_listed_and_not_found_by_its_id_is_told_and_not_lost() -> None:
+    world, ((left, right),) = paired(1)
+    world.left.alter("person", left, {"last": "X"})
+    failure = world.right.fail(Gone("Not there."), times=None)
+    assert world.run()["set_aside"] == 0
+    assert RemoteRecord.objects.get(cursor=world.cursor("right")).gone_at is not None
+    for name in ("Ada", "Augusta"):
+        # Each of the next polls brings the record all the same.
+        world.right.alter("person", right, {"first": name})
+        assert world.run()["set_aside"] == 1
+    assert ChangeRecord.objects.get(state="set_aside").reason == NOT_SHOWN
+    world.right.failures.remove(failure)
+    assert (world.run()["set_aside"], world.right.values("person", right)["last"]) == (0, "X")
+
+
 def test_formatting_is_no_change() -> None:
     world, people = paired(1)
     left, _ = people[0]
@@ -223,13 +247,7 @@ def test_a_group_moves_as_a_whole() -> None:
 
 
 def test_a_restriction_wins_at_once_and_lifting_it_takes_a_person() -> None:
-    consent = {
-        "left": "no_mail",
-        "right": "no_mail",
-        "kind": "consent",
-        "restricted_when": {"left": True, "right": True},
-    }
-    world = World((*PAIRS, consent))
+    world = World((*PAIRS, NO_MAIL))
     people = [world.pair_up(no_mail=False) for _ in range(60)]
     world.go()
     for left, _ in people:
@@ -241,6 +259,23 @@ def test_a_restriction_wins_at_once_and_lifting_it_takes_a_person() -> None:
     done = world.run()
     assert (done["reviews"], done["updated"]["left"]) == (1, 0)
     assert world.left.values("person", people[0][0])["no_mail"] is True
+
+
+def test_who_is_not_to_be_contacted_is_not_created_and_not_forgotten() -> None:
+    world = World((*PAIRS, NO_MAIL), right={"create": "automatic"})
+    mary, ada = (
+        world.left.put("person", {"first": name, "last": "Lee", "email": f"{name}@example.org", "no_mail": True})
+        for name in ("mary", "ada")
+    )
+    world.go()
+    assert (world.run()["created"]["right"], world.linked()) == (0, set())
+    # Such as one that could not be read until now.
+    there = {"first": "mary", "last": "Lee", "email": "mary@example.org", "no_mail": True}
+    right = world.right.put("person", there)
+    assert (world.run()["created"]["right"], world.linked()) == (0, {(mary, right)})
+    world.left.alter("person", ada, {"no_mail": False})
+    assert world.run()["created"]["right"] == 1
+    assert {left for left, _ in world.linked()} == {mary, ada}
 
 
 def test_a_death_goes_to_review_and_freezes_the_rest() -> None:
