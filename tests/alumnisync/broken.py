@@ -18,7 +18,7 @@ def creates_are_made_again_blindly() -> None:
     vars(run)["recover"] = send_again
     for name in ("await_requests", "recognise_creates", "close_creates", "drop_creates_found"):
         vars(run)[name] = lambda *given, **options: None
-    setattr(Courier, "_already_there", lambda courier, orders: set())  # noqa: B010 - a method is not assigned to
+    setattr(Courier, "_already_there", lambda courier, orders: [])  # noqa: B010 - a method is not assigned to
 
 
 def leases_are_never_lost() -> None:
