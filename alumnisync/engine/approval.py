@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
@@ -36,11 +35,12 @@ def drop_what_moved(ctx: Context, upto: Mapping[Side, int]) -> None:
     held = ctx.run.changes.filter(state=State.HELD)
     for item in waiting_for(ctx.run):
         held = held.exclude(held_by(item))
-    held.update(state=State.PLANNED, guard="", reason="")
-    # The proposed link is gone: matching has found out something else about these people since.
-    ctx.run.changes.filter(link=None, state=State.PLANNED).update(
-        state=State.DROPPED, reason=MOVED, finished_at=timezone.now()
-    )
+    with ctx.lease.held():
+        held.update(state=State.PLANNED, guard="", reason="")
+        # The proposed link is gone: matching has found out something else about these people since.
+        ctx.run.changes.filter(link=None, state=State.PLANNED).update(
+            state=State.DROPPED, reason=MOVED, finished_at=timezone.now()
+        )
     moved: set[int] = set()
     for side in SIDES:
         shown_to = ctx.run.planned_to.get(side.value, 0)
@@ -49,7 +49,7 @@ def drop_what_moved(ctx: Context, upto: Mapping[Side, int]) -> None:
         )
         moved.update(Member.objects.filter(sync=ctx.sync, record__in=records).values_list("link_id", flat=True))
     for links in chunks(sorted(moved)):
-        with transaction.atomic():
+        with ctx.lease.held():
             _drop(ctx, links)
         ctx.beat()
 
@@ -65,7 +65,9 @@ def drop_creates_found(ctx: Context, upto: Mapping[Side, int]) -> None:
         shared = MatchKey.objects.filter(
             Exists(there), sync=ctx.sync, side=side.other, record__memberships__link=OuterRef("link")
         )
-        creates.filter(Exists(shared), side=side).update(state=State.DROPPED, reason=CAME, finished_at=timezone.now())
+        known = creates.filter(Exists(shared), side=side)
+        with ctx.lease.held():
+            known.update(state=State.DROPPED, reason=CAME, finished_at=timezone.now())
 
 
 def _drop(ctx: Context, links: list[int]) -> None:

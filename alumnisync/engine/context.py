@@ -76,6 +76,11 @@ class Context:
         """Prolong the lease. Raises LeaseLost."""
         self.lease.beat()
 
+    def keep(self, *fields: str) -> None:
+        """Store these fields of the run. Raises LeaseLost."""
+        with self.lease.held():
+            self.run.save(update_fields=fields)
+
     def takes_part(self, side: Side, record: RemoteRecord) -> bool:
         """Whether the record is there, readable, and in the scope of its side."""
         if record.gone_at is not None or record.problem:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -31,13 +30,13 @@ def draft(ctx: Context, upto: Mapping[Side, int]) -> None:
     _set_aside_loose(ctx, upto)
     people = sorted(_links_to_plan(ctx, upto))
     for ids in chunks(people):
-        with transaction.atomic():
+        with ctx.lease.held():
             Chunk(ctx, ids).plan()
         points.reached(points.CHUNK_PLANNED)
         ctx.beat()
     if len(people) > CHUNK:
         bulk.recount(ChangeRecord, FieldChange, Link, Member)
-    with transaction.atomic():
+    with ctx.lease.held():
         _refuse_replaced_rules(ctx)
         for side in SIDES:
             Progress.objects.update_or_create(sync=ctx.sync, side=side, defaults={"planned_to": upto[side]})
@@ -127,7 +126,7 @@ def _propose_creates(ctx: Context, upto: Mapping[Side, int]) -> None:
             continue
         cursor = ctx.ends[side].cursor
         for wanted in unmatched(ctx.sync, side, ctx.rules, cursor, upto[side], in_scope=ctx.takes_part):
-            with transaction.atomic():
+            with ctx.lease.held():
                 links = [Link(sync=ctx.sync, rule="created", created_at=timezone.now()) for _ in wanted]
                 bulk.insert(links)
                 bulk.insert(

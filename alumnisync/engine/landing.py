@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -51,6 +51,7 @@ class Landing:
     changed       records that were new, different, or seen again after they had been missed or gone
     gone          records that the system reported as deleted
     left_out      records of people who were erased: nothing of them is stored
+    hold          called first in each transaction
     seen          the ids that came and are not deleted
     names, filled field → in how many records it was, and was not blank
     """
@@ -61,6 +62,7 @@ class Landing:
         self.places = {folded(path): path for path in cursor.fields}
         self.volatile = volatile
         self.read = self.changed = self.gone = self.left_out = 0
+        self.hold: Callable[[], None] = lambda: None
         self.seen = SeenIds()
         self.names: Counter[str] = Counter()
         self.filled: Counter[str] = Counter()
@@ -130,6 +132,7 @@ class Landing:
 
     def _lock(self) -> None:
         """Take the cursor, so that what is compared here is not changed by others before it is stored."""
+        self.hold()
         now = Cursor.objects.select_for_update().get(pk=self.cursor.pk)
         if (now.fields, now.narrow) != (self.cursor.fields, self.cursor.narrow):
             raise Temporary(ASKED_ANEW.format(self.cursor.object_type))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -71,6 +73,13 @@ class Lease:
         """First in a transaction: nobody can take the run over until it ends. Raises LeaseLost."""
         if self._ours().select_for_update().values_list("pk", flat=True).first() is None:
             raise self._lost()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A transaction during which nobody can take the run over. Raises LeaseLost."""
+        with transaction.atomic():
+            self.hold()
+            yield
 
     def check(self) -> None:
         """Raises LeaseLost where by our own clock somebody else may have taken the run over; asks nobody.

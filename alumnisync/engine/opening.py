@@ -97,7 +97,9 @@ def _claim(cursor: Cursor, lease: Lease) -> SyncRun | None:
     holder = SyncRun.objects.filter(lease_owner=held_by, state=SyncRun.State.RUNNING).first() if held_by else None
     if holder is not None and held_by != lease.owner and not is_dead(holder):
         return holder
-    if Cursor.objects.filter(pk=cursor.pk, lease_owner=held_by).update(lease_owner=lease.owner):
+    with lease.held():
+        is_ours = Cursor.objects.filter(pk=cursor.pk, lease_owner=held_by).update(lease_owner=lease.owner)
+    if is_ours:
         return None
     return _claim(cursor, lease)
 

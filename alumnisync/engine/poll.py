@@ -67,14 +67,18 @@ def poll(
     described: ObjectType,
     limits: ListLimits,
     beat: Callable[[], None],
+    hold: Callable[[], None] = lambda: None,
 ) -> Polled:
     """Land everything that changed since the cursor, page by page; `beat` is called after each page.
+
+    hold: first in each transaction; what it raises keeps the page from being stored
 
     It may stop at any page, by an error of the connector or a killed process, and goes on from there.
     """
     started = timezone.now()
     begin(cursor, wanted, narrow)
     landing = FeedLanding(cursor, described) if described.feed else Landing(cursor, described.volatile)
+    landing.hold = hold
     complete = False
     for page in connector.poll(cursor.object_type, cursor.position, tuple(cursor.fields), narrow=narrow):
         landing.land(page)
@@ -147,6 +151,7 @@ def finish(landing: Landing, started: datetime, *, complete: bool, label: str, l
     verdict = judge_list(count, before, limits, label) if complete else ""
     absent = find_absent(landing) if complete and not verdict else []
     with transaction.atomic():
+        landing.hold()
         cursor.refresh_from_db(from_queryset=Cursor.objects.select_for_update())
         # Two lists read at the same time say no more than one.
         is_first = cursor.polled_at is None or cursor.polled_at < started

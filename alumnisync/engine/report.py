@@ -24,27 +24,29 @@ WRITTEN = {
 }
 
 
-def note_poll(run: SyncRun, side: Side, polled: Polled, appeared: Iterable[str] = ()) -> None:
+def note_poll(ctx: Context, side: Side, polled: Polled, appeared: Iterable[str] = ()) -> None:
     """Keep what polling a side came to. appeared: fields that are there, but in no record that was read."""
+    run = ctx.run
     for name in ("read", "changed", "gone", "left_out"):
         run.counts.setdefault(name, {})[side.value] = getattr(polled, name)
     if polled.shorter is not None:
         run.counts.setdefault("figures", {}).setdefault("list", {})[side.value] = polled.shorter
     run.counts.setdefault("new_fields", {})[side.value] = {**dict.fromkeys(sorted(appeared)), **polled.new_fields}
-    run.save(update_fields=["counts"])
+    ctx.keep("counts")
 
 
 def close_run(ctx: Context) -> None:
-    """Store counts and state of a run that came to its end."""
+    """Store counts and state of a run that came to its end. Raises LeaseLost."""
     run = ctx.run
     count_written(run)
     read, changed = run.counts.get("read", {}), run.counts.get("changed", {})
     run.counts["unchanged"] = sum(read.values()) - sum(changed.values())
     run.finished_at = timezone.now()
     run.state = _state(run)
-    ours = SyncRun.objects.filter(pk=run.pk, lease_owner=ctx.lease.owner, state=State.RUNNING)
-    # Whoever asked it to stop came too late.
-    ours.update(state=run.state, counts=run.counts, finished_at=run.finished_at, reason="")
+    ended = {"state": run.state, "counts": run.counts, "finished_at": run.finished_at}
+    with ctx.lease.held():
+        # Whoever asked it to stop came too late.
+        SyncRun.objects.filter(pk=run.pk).update(**ended, reason="")
 
 
 def count_written(run: SyncRun) -> None:

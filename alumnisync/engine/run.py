@@ -184,7 +184,8 @@ def _plan(ctx: Context, upto: Mapping[Side, int], verdicts: list[Hold]) -> list[
     close_creates(ctx, is_matched=True)
     ctx.say("Planning…")
     draft(ctx, upto)
-    supersede(ctx.run)
+    with ctx.lease.held():
+        supersede(ctx.run)
     points.reached(points.PLANNED)
     holds = _guard(ctx, verdicts)
     points.reached(points.GUARDED)
@@ -195,13 +196,14 @@ def _carry_out(ctx: Context) -> None:
     """A run that a person approved: exactly what was shown, less what moved since."""
     upto = _catch_up(ctx)
     ctx.run.holds = [item for item in ctx.run.holds if item.get("waits")]
-    ctx.run.save(update_fields=["holds"])
+    ctx.keep("holds")
     drop_what_moved(ctx, upto)
     drop_creates_found(ctx, upto)
     points.reached(points.LET_THROUGH)
     _send(ctx)
     if ctx.run.kind == SyncRun.Kind.UNDO:
-        leave_rest(ctx.run)
+        with ctx.lease.held():
+            leave_rest(ctx.run)
 
 
 def _look_back(ctx: Context) -> None:
@@ -242,7 +244,7 @@ def _poll(ctx: Context) -> list[Hold]:
         end = ctx.ends[side]
         ctx.say(f"Reading {end.label}…")
         polled = _poll_end(ctx, end)
-        note_poll(ctx.run, side, polled, end.appeared)
+        note_poll(ctx, side, polled, end.appeared)
         ctx.say(f"Reading {end.label}: {polled.read:,} records, {polled.changed:,} of them new or different.")
         if polled.left_out:
             ctx.say(f"{end.label}: {_left_out(polled.left_out)}")
@@ -276,6 +278,7 @@ def _poll_end(ctx: Context, end: End) -> Polled:
         described=end.described,
         limits=ListLimits(allowed.floor, allowed.share),
         beat=landed,
+        hold=ctx.lease.hold,
     )
 
 
@@ -317,7 +320,7 @@ def _guard(ctx: Context, verdicts: list[Hold]) -> list[Hold]:
     ctx.run.holds = [item.as_json() for item in holds]
     absences.believe(ctx, is_held=any(item.guard == "gone" for item in holds))
     absences.count_noted(ctx)
-    ctx.run.save(update_fields=["holds", "counts"])
+    ctx.keep("holds", "counts")
     for item in holds:
         ctx.say(f"On hold: {item.reason}")
     return holds

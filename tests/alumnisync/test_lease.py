@@ -15,11 +15,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from alumnisync.engine import points
+from alumnisync.engine.landing import Landing
 from alumnisync.engine.lease import BEAT, LEASE, Lease, LeaseLost, is_dead
 from alumnisync.engine.run import Busy, finish_approved, run_sync
-from alumnisync.models import ChangeRecord, SyncRun
+from alumnisync.models import SyncRun
 from alumnisync.review import approve
+from connectors.records import Page
 from mappings.models import MappingVersion, Sync
+from tests.alumnisync.killed import rows
 from tests.factories import World
 
 pytestmark = pytest.mark.django_db
@@ -154,21 +157,63 @@ def at(monkeypatch: pytest.MonkeyPatch, point: str, do: Callable[[], Any]) -> No
     monkeypatch.setattr(points, "watchers", [watch])
 
 
-@pytest.mark.parametrize("point", [points.PLANNED, points.BASES_MOVED, points.SENT, points.PUSHED])
-def test_a_run_that_lost_its_lease_ends_without_a_word_on_its_row(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def taken_over(kept: list[str]) -> Callable[[], None]:
+    """Another process takes the run over; how every row is then goes into `kept`."""
+
+    def take() -> None:
+        SyncRun.objects.filter(state="running").update(lease_owner="elsewhere|1|1|1")
+        kept.append(rows())
+
+    return take
+
+
+ELSEWHERE = (points.LET_THROUGH, points.REQUESTING, points.ANSWERED, points.ACKNOWLEDGED)
+"""Of approved runs, of worker threads, of feeds."""
+
+
+@pytest.mark.parametrize("point", [point for point in points.ALL if point not in ELSEWHERE])
+def test_a_run_that_lost_its_lease_stores_nothing_more(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     left, _ = world.pair_up()
     world.go()
     world.left.alter("person", left, {"last": "Moved"})
-    at(monkeypatch, point, lambda: SyncRun.objects.filter(state="running").update(lease_owner="elsewhere|1|1|1"))
-    if point == points.PUSHED:
+    kept: list[str] = []
+    at(monkeypatch, point, taken_over(kept))
+    with pytest.raises(Busy, match="taken over"):
         run_sync(Sync.objects.get())
-    else:
-        with pytest.raises(Busy, match="taken over"):
-            run_sync(Sync.objects.get())
-    run = SyncRun.objects.latest("pk")
-    assert (run.state, run.finished_at, run.lease_owner) == ("running", None, "elsewhere|1|1|1")
-    assert ChangeRecord.objects.filter(run=run, state="done").exists() is (point == points.PUSHED)
+    assert kept == [rows()]
+
+
+def test_an_approved_run_that_lost_its_lease_stores_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.pair_up()
+    approved = approve(SyncRun.objects.get(pk=world.run()["run"]), by="pat")
+    assert isinstance(approved, SyncRun)
+    kept: list[str] = []
+    at(monkeypatch, points.LET_THROUGH, taken_over(kept))
+    with pytest.raises(Busy, match="taken over"):
+        finish_approved(approved)
+    assert kept == [rows()]
+
+
+def test_a_page_that_was_read_before_the_lease_was_lost_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By now the other process may have written what the page still shows as it was."""
+    world = World()
+    left, _ = world.pair_up()
+    world.go()
+    world.left.alter("person", left, {"last": "Moved"})
+    kept: list[str] = []
+    land = Landing.land
+
+    def late(landing: Landing, page: Page) -> None:
+        if not kept:
+            taken_over(kept)()
+        land(landing, page)
+
+    monkeypatch.setattr(Landing, "land", late)
+    with pytest.raises(Busy, match="taken over"):
+        run_sync(Sync.objects.get())
+    assert kept == [rows()]
 
 
 def test_a_run_of_a_machine_that_stood_still_ends_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from alumnisync.engine import points
 from tests.alumnisync.killed import Nursery
+from tests.alumnisync.scene import Scene
 from tests.alumnisync.test_kills import KEYED, KILLED, Databases, Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two at once")]
@@ -57,7 +58,9 @@ def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     databases = Databases(tmp_path_factory.mktemp("databases"), "rivals")
     name = databases.copy("", "empty")
     assert nursery(database=name, arguments=["migrate", "--verbosity", "0"])["code"] == 0
-    stage = Rivals(nursery, databases, tmp_path_factory.mktemp("stage"), KEYED)
+    # One request at a time: a process stopped around one then holds no lock, and has no other under way.
+    scene = Scene(KEYED, concurrency=1)
+    stage = Rivals(nursery, databases, tmp_path_factory.mktemp("stage"), KEYED, scene)
     yield stage
     stage.stop()
     databases.drop("now", "planned", "edited", "empty")
@@ -129,21 +132,24 @@ IN_THE_MIDDLE = (
     (False, points.SENDING),
     *map(
         torture,
-        [False, False, False, False, True, True, True, True, True],
+        [False] * 8 + [True] * 7,
         [
-            points.PAGE_LANDED, points.CHUNK_PLANNED, points.SENT, points.PUSHED,
-            points.LET_THROUGH, points.BASES_MOVED, points.SENDING, points.ANSWERED, points.SETTLED,
+            points.STARTED, points.PAGE_LANDED, points.MATCHED, points.CHUNK_PLANNED, points.PLANNED, points.GUARDED,
+            points.SENT, points.PUSHED,
+            points.STARTED, points.LET_THROUGH, points.BASES_MOVED, points.SENDING, points.ANSWERED, points.SETTLED,
+            points.PUSHED,
         ],
     ),
 )  # fmt: skip
+"""Without REQUESTING: there the lease was looked at, and the next instruction is the request. Who is stopped between
+the two sends that one request when it wakes; no lease of ours can hold it back."""
 
 
 @pytest.mark.parametrize(("approved", "point"), IN_THE_MIDDLE)
 def test_a_lease_lost_in_the_middle(stage: Rivals, approved: bool, point: str) -> None:
     woken, did_something = lose_the_lease(stage, approved, point)
     assert not did_something
-    # Where the other one has left nothing to do, it ends without a word.
-    assert woken["code"] == 0 or "was taken over by another process" in woken["err"]
+    assert (woken["code"], "was taken over by another process" in woken["err"]) == (4, True)
     stage.check_that_nothing_happened(approved)
 
 
