@@ -61,13 +61,14 @@ def separated(text: TextIO) -> Iterator[Row]:
             yield Row(number, line, [], BAD_QUOTES)
 
 
-def _cells_by(mark: str, text: TextIO) -> int:
+def _cells_by(mark: str, text: TextIO) -> tuple[bool, int]:
+    """Whether the first row has such marks, and how many cells a row then has: texts may hold other marks."""
     text.seek(0)
-    lengths = [0]
+    lengths: list[int] = []
     with suppress(csv.Error):
         for row in islice(csv.reader(text, delimiter=mark), LOOKED_AT):
             lengths += [len(row)] if row else []
-    return median_low(lengths[1:] or lengths)
+    return bool(lengths and lengths[0] > 1), median_low(lengths or [0])
 
 
 def _first_outside_utf8(file: BinaryIO) -> int | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.cells import FORMULA, escape, unescape
+from connectors.tables.separated import separated
 
 TEXTS = st.text() | st.builds(lambda first, rest: first + rest, st.sampled_from([*FORMULA, "'", "''"]), st.text())
 
@@ -34,3 +37,8 @@ def test_one_apostrophe_goes_before_what_needs_it(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "Ada", "1+1", "a@example.org", "5 - 3", " =1"])
 def test_anything_else_stays_as_it_is(text: str) -> None:
     assert escape(text) == text
+
+
+def test_a_mark_within_the_texts_is_none_where_the_first_row_has_another() -> None:
+    rows = list(separated(StringIO("left,right\r\n;,;\r\n;,;\r\n")))
+    assert [row.cells for row in rows] == [["left", "right"], [";", ";"], [";", ";"]]
