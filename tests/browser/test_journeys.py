@@ -80,7 +80,8 @@ def test_an_editor_makes_a_sync_and_an_operator_switches_it_on(sign_in: SignIn, 
     page.goto(address)
     page.get_by_role("link", name="Approve…").click()
     before = len(busy.records("salesforce", "Contact"))
-    page.get_by_role("button", name="Approve – send exactly this").click()  # noqa: RUF001 - as it is written there
+    # Whether some of it is on hold besides decides how the button goes on.
+    page.get_by_role("button", name=re.compile("^Approve – send")).click()  # noqa: RUF001 - as it is written there
     expect(page.locator(".as-badge", has_text=re.compile("^done")).first).to_be_visible(timeout=SLOW)
     page.goto("/admin/mappings/sync/")
     expect(page.get_by_role("row", name=re.compile("from-preset")).get_by_text("live")).to_be_visible()
