@@ -20,6 +20,8 @@ FASTEST = 1
 SHORT = 1000
 """Bytes that are compressed with little memory: clearing the usual 256 KB takes longer than they do."""
 SMALL_WINDOW, LITTLE_MEMORY = 10, 1
+DEEPEST = 100
+"""Levels of a value that can't be packed down to which its parts are looked at; JSON takes some more."""
 
 
 def pack(value: Any) -> bytes:
@@ -41,6 +43,27 @@ def unpack(data: bytes | memoryview) -> Any:
 def fingerprint(values: dict[str, Any]) -> bytes:
     """16 bytes that tell whether a record's values differ. Raises TypeError like `pack`."""
     return blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+
+
+def packable(value: Any, levels: int = DEEPEST) -> Any:
+    """The value without whatever in it `pack` refuses; MISSING if nothing is left."""
+    if isinstance(value, dict | list) and not levels:
+        return MISSING
+    if isinstance(value, dict):
+        named = [(name, part) for name, part in value.items() if isinstance(name, str) and _is_packable(name)]
+        parts = {name: packable(part, levels - 1) for name, part in named}
+        return {name: part for name, part in parts.items() if part is not MISSING}
+    if isinstance(value, list):
+        return [part for part in (packable(each, levels - 1) for each in value) if part is not MISSING]
+    return value if _is_packable(value) else MISSING
+
+
+def _is_packable(value: Any) -> bool:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return False
+    return True
 
 
 class PackedField(_BinaryField):

@@ -28,9 +28,9 @@ def crowd(side: Side, several: Set[Side]) -> int:
 class Standing(StrEnum):
     """What may become of a record: linked; only linked by an id, since a person said it is new; nothing.
 
-    ABSENT is nothing too, because it is gone, unreadable or not taking part: on a side where a person may have
-    several records it says nothing about the others. UNNAMED: a row of a feed that names nobody; a person says
-    whose it is, and it stands in nobody's way.
+    ABSENT is nothing too, because it is gone or not taking part: on a side where a person may have several records
+    it says nothing about the others. One that can't be read is BLOCKED, for it may say anything. UNNAMED: a row of
+    a feed that names nobody; a person says whose it is, and it stands in nobody's way.
     """
 
     FREE = "free"

@@ -63,6 +63,8 @@ class FeedLanding(Landing):
         row = super()._row(named, now)
         if row.problem:
             row.remote_id = row_id(replace(record, id=own_id))
+            # A change is no person: it stands in nobody's way.
+            row.values, row.fingerprint = {}, b""
         return row
 
     def _store_rows(self, rows: Mapping[str, RemoteRecord], known: Mapping[str, FeedRow], now: datetime) -> int:

@@ -200,7 +200,7 @@ class _Deciding:
             self._join(group, waiting)
             return
         if waiting != group:
-            reason = f"A record that agrees in {rule.label} is linked, no longer found or not taking part."
+            reason = f"A record that agrees in {rule.label} is linked, unreadable, no longer found or not taking part."
         elif len(sides) == 1:
             # A later rule may still tell them apart: couples share an e-mail, not a birth date.
             self.twins.append((group, rule))

@@ -17,7 +17,7 @@ from alumnisync.engine.seen import SeenIds
 from connectors import bulk
 from connectors.erased import erased_among
 from connectors.models import Cursor, RemoteRecord
-from connectors.packing import fingerprint
+from connectors.packing import fingerprint, packable
 from connectors.records import Page, Record, Temporary, Values
 from mappings.paths import PathError, folded, root
 
@@ -25,6 +25,8 @@ LONGEST_TEXT = 255
 BLANKS: tuple[Any, ...] = (None, "", [], {})
 # What a deletion or a record that can't be read says nothing about.
 FORMER = ("values", "fingerprint", "version", "created_there", "modified_there", "field_times")
+WHOLE = 16
+"""Bytes of the fingerprint of a record that could be stored; the part of one that never could has a shorter one."""
 LANDED = [*FORMER, "change_no", "problem", "missed", "gone_at", "merged_into", "landed_at"]
 UNSTORABLE_ID = "The system gave this record an id that is empty, too long or not text. Correct it there."
 UNSTORABLE_VALUES = "A field of this record holds characters or a number that can't be stored. Correct it there."
@@ -96,6 +98,8 @@ class Landing:
             if self._faults >= FAULTS_IN_A_ROW:
                 raise
             row.problem = FAULT.format(reference_of(error, "while a record was taken in"))
+        if row.problem:
+            self._fill_part(row, record)
         return row
 
     def _fill(self, row: RemoteRecord, record: Record) -> str:
@@ -118,6 +122,12 @@ class Landing:
         row.created_there, row.modified_there = in_utc(record.created), in_utc(record.modified)
         row.field_times = dict(times_at(record.field_times, self.places))
         return ""
+
+    def _fill_part(self, row: RemoteRecord, record: Record) -> None:
+        """What can be stored of a record that can't be as a whole, so that it is found by its keys."""
+        part = packable(record.values)
+        row.values = prune(part, self.roots) if isinstance(part, dict) else {}
+        row.fingerprint = fingerprint_of(row.values, self.volatile)[: WHOLE - 1] if row.values else b""
 
     def _tally(self, values: Values) -> None:
         # Before pruning, so that a field nobody asked for yet can be offered.
@@ -207,7 +217,9 @@ def differs(row: RemoteRecord, known: Known) -> bool:
         return known.gone_at is None
     if known.missed or known.gone_at or known.problem != row.problem:
         return True
-    return not row.problem and bytes(known.fingerprint) != row.fingerprint
+    if row.problem and is_whole(known.fingerprint):
+        return False
+    return bytes(known.fingerprint) != row.fingerprint
 
 
 def store(cursor: Cursor, rows: list[RemoteRecord]) -> None:
@@ -221,15 +233,22 @@ def store(cursor: Cursor, rows: list[RemoteRecord]) -> None:
 
 
 def keep_former(cursor: Cursor, rows: list[RemoteRecord]) -> None:
-    """A row whose record brought no values keeps those it had."""
+    """A row keeps the values it had where its record is gone or can't be stored; parts of it give way to newer ones."""
     if not rows:
         return
     stored = RemoteRecord.objects.filter(cursor=cursor, remote_id__in=[row.remote_id for row in rows])
     formers = {former.remote_id: former for former in stored.order_by()}
     for row in rows:
         former = formers.get(row.remote_id, RemoteRecord(fingerprint=b""))
+        if row.problem and not is_whole(former.fingerprint):
+            former = RemoteRecord(values=row.values, fingerprint=row.fingerprint)
         for name in FORMER:
             setattr(row, name, getattr(former, name))
+
+
+def is_whole(fingerprint: bytes | memoryview) -> bool:
+    """Whether a row's values are all of its record."""
+    return len(fingerprint) == WHOLE
 
 
 def row_id(record: Record) -> str:

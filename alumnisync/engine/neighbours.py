@@ -170,9 +170,9 @@ class Neighbourhood:
         out = record.pk in self.linked or record.pk in self.far or record.pk in self.ignored
         if record.unnamed:
             return Standing.UNNAMED
-        if out:
+        if out or (record.problem and not record.gone_at):
             return Standing.BLOCKED
-        if record.gone_at or record.problem or blocked(record):
+        if record.gone_at or blocked(record):
             return Standing.ABSENT
         return Standing.NEW if record.pk in new else Standing.FREE
 

@@ -179,7 +179,32 @@ def test_an_id_that_cannot_be_stored_gets_a_stand_in_that_stays(cursor: Cursor, 
         assert land(cursor, Record(id, {"email": "a"}), Record("7", {"email": "a"})).changed == expected
     (bad,) = RemoteRecord.objects.exclude(remote_id="7")
     assert bad.problem
-    assert bad.values == {}
+    assert bad.values == {"email": "a"}
+
+
+def test_of_a_record_that_never_could_be_stored_the_rest_lands(cursor: Cursor) -> None:
+    wanted = ["email", "phones", "address"]
+    torn = {"email": "a", "phones": ["1", 2**70], "address": {"city": "\ud800", "zip": "65401"}, "shoe": 39}
+    for expected in (1, 0):
+        assert land(cursor, Record("7", torn), wanted=wanted).changed == expected
+    assert row(cursor, "7").values == {"email": "a", "phones": ["1"], "address": {"zip": "65401"}}
+    assert land(cursor, Record("7", {**torn, "email": "b"}), wanted=wanted).changed == 1
+    assert (row(cursor, "7").values["email"], row(cursor, "7").problem != "") == ("b", True)
+    healed = {"email": "b", "phones": ["1"], "address": {"zip": "65401"}}
+    assert land(cursor, Record("7", healed), wanted=wanted).changed == 1
+    assert (row(cursor, "7").values, row(cursor, "7").problem) == (healed, "")
+    assert land(cursor, Record("7", torn), wanted=wanted).changed == 1
+    assert land(cursor, Record("7", {**torn, "email": "c"}), wanted=wanted).changed == 0
+    assert row(cursor, "7").values == healed
+
+
+def test_what_has_no_end_is_left_out(cursor: Cursor) -> None:
+    deep: Any = "a"
+    for _ in range(5000):
+        deep = [deep]
+    land(cursor, Record("7", {"email": "a", "phones": deep}), wanted=["email", "phones"])
+    assert row(cursor, "7").values["email"] == "a"
+    assert row(cursor, "7").problem
 
 
 def test_the_longest_id_and_version_are_taken(cursor: Cursor) -> None:
