@@ -88,7 +88,7 @@ def _referring(contents: Contents, between: tuple[str, str]) -> Contents:
     found = list(there.distinct().values_list("name", flat=True)[:2])
     if len(found) != 1:
         return contents
-    pairs = {key: {**pair, "through": pair["through"] and found[0]} for key, pair in contents.pairs.items()}
+    pairs = {key: {**pair, "through": pair.get("through", "") and found[0]} for key, pair in contents.pairs.items()}
     return replace(contents, pairs=pairs)
 
 
