@@ -41,7 +41,7 @@ TO_DO = {
     FAILED: "Put right what is said above, then run the sync again.",
     HELD: "Look at what the run shows, then approve or reject it.",
 }
-NO_ADDRESS = "Open AlumniSync and choose Runs to see it. (SITE_URL is not set, so there is no link here.)"
+NO_ADDRESS = "Open AlumniSync to see it. (SITE_URL is not set, so there is no link here.)"
 
 
 def tell(run: SyncRun) -> None:
@@ -106,10 +106,9 @@ def send(sync: Sync, subject: str, paragraphs: Iterable[str], about: str) -> boo
 def _paragraphs(run: SyncRun, state: Alarm.State) -> list[str]:
     happened = HAPPENED[state].format(run=run.pk, sync=run.sync)
     why = [] if state == FINE else ["\n".join(f"- {reason}" for reason in reasons(run))]
-    return [happened, *why, TO_DO[state], _address(run)]
+    return [happened, *why, TO_DO[state], link_to("admin:alumnisync_syncrun_change", run.pk)]
 
 
-def _address(run: SyncRun) -> str:
-    if not settings.SITE_URL:
-        return NO_ADDRESS
-    return str(settings.SITE_URL) + reverse("admin:alumnisync_syncrun_change", args=[run.pk])
+def link_to(page: str, pk: int) -> str:
+    """The address of a page for a mail; why there is none where it is not known."""
+    return str(settings.SITE_URL) + reverse(page, args=[pk]) if settings.SITE_URL else NO_ADDRESS

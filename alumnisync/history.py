@@ -14,6 +14,7 @@ from alumnisync.changes import KINDS, STATES, rule_said
 from alumnisync.drift.reasons import Reason
 from alumnisync.drift.words import MEANINGS
 from alumnisync.engine.units import Base
+from alumnisync.inbox.gone import CHOSEN, why_said
 from alumnisync.inbox.wording import Wording
 from alumnisync.models import Absence, ChangeRecord, Conflict, FieldChange, Link, Question, Review
 from alumnisync.naming import Names, names_by_version
@@ -21,7 +22,7 @@ from alumnisync.wording import Said
 from connectors.models import FeedRow
 from connectors.records import MISSING
 from connectors.showing import as_text
-from mappings.rules import AbsenceKind, Side
+from mappings.rules import Side
 
 REPLACED = (ChangeRecord.State.CLOSED, ChangeRecord.State.DROPPED)
 """A later run wrote these anew: what they came to is told there."""
@@ -211,11 +212,11 @@ class _Told:
         )
 
     def of_absence(self, one: Absence, names: Names) -> Entry:
-        decided = f"decided by {one.decided_by or 'somebody'}: {ABSENCE_CHOICES[one.choice]}" if one.choice else ""
+        decided = f"decided by {one.decided_by or 'somebody'}: {CHOSEN[one.choice].lower()}" if one.choice else ""
         return Entry(
             one.since,
             "The record",
-            ABSENCES[one.kind],
+            why_said(one.kind, one.record),
             OUTCOMES[one.state] if one.asks else Said("listed"),
             where=names.side(one.side),
             record_id=one.record.remote_id,
@@ -246,13 +247,6 @@ class _Told:
                 )
 
 
-ABSENCES: Mapping[str, str] = {
-    AbsenceKind.MISSING: "no longer found",
-    AbsenceKind.DELETED: "deleted there",
-    AbsenceKind.MERGED: "merged into another record there",
-    AbsenceKind.DISABLED: "switched off there",
-}
-ABSENCE_CHOICES: Mapping[str, str] = {"keep": "they stay linked", "unlink": "they are linked no more"}
 CHOICES: Mapping[str, str] = {
     "value": "another value",
     "leave": "leave it as it is",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
-from typing import Any
 
 from django.db import transaction
 
@@ -15,12 +13,6 @@ from alumnisync.review import Refusal, approve, refuse_lines, reject_review
 
 GO, DROP, WAIT = "go", "drop", "wait"
 NOTHING_LEFT = "Then nothing of it is let through. Leave the run as it is: the next one looks again."
-
-
-def hold_of(item: Mapping[str, Any]) -> Hold:
-    """A hold as its run keeps it. What runs of earlier releases did not note is left at its default."""
-    names = [each.name for each in fields(Hold)]
-    return Hold(**{name: item[name] for name in names if name in item})
 
 
 def can_be_narrowed(item: Hold) -> bool:
@@ -36,7 +28,7 @@ def approve_part(run: SyncRun, *, by: str, drop: Collection[str] = (), wait: Col
     wait: keys of holds that stay on hold; the next run looks at them again. Raises Refusal.
     """
     run = SyncRun.objects.select_for_update().select_related("version", "sync").get(pk=run.pk)
-    holds = {item.key: item for item in map(hold_of, run.holds)}
+    holds = {item.key: item for item in map(Hold.load, run.holds)}
     _refuse_nonsense(holds, {*drop, *wait})
     apart = [holds[key] for key in (*drop, *wait)]
     if not drop and set(wait) == set(holds) and holds:

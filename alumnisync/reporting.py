@@ -13,7 +13,7 @@ from alumnisync.changes import Kind, State, changes_shown, reasons
 from alumnisync.engine.guard import WHOLE, Hold
 from alumnisync.models import FieldChange, SyncRun
 from alumnisync.naming import Names, names_by_version
-from alumnisync.narrowing import can_be_narrowed, hold_of
+from alumnisync.narrowing import can_be_narrowed
 from alumnisync.wording import Said, counted, number, run_said
 from mappings.models import MappingVersion, Sync
 from mappings.rules import Side
@@ -217,7 +217,7 @@ def holds_of(run: SyncRun, names: Names) -> tuple[Held, ...]:
         consequence = "Nothing was sent."
     else:
         consequence = "Nothing of this was sent; the rest was."
-    return tuple(_held(hold_of(item), _reason(item, names), consequence, names) for item in run.holds)
+    return tuple(_held(Hold.load(item), _reason(item, names), consequence, names) for item in run.holds)
 
 
 def _held(item: Hold, reason: str, consequence: str, names: Names) -> Held:

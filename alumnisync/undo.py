@@ -177,8 +177,6 @@ def _refuse_waiting(run: SyncRun) -> None:
 
 def _refuse_nothing(run: SyncRun, only: dict[str, Any], rules: Rules) -> None:
     changes = to_undo(run, only)
-    if run.forgotten_at:
-        raise Refused(f"Run {run.pk}: {NOT_KEPT}", run)
     if not changes.exists():
         raise Refused(f"Run {run.pk}: {_why_nothing(run, only)}", run)
     kinds = set(changes.order_by().values_list("kind", "side").distinct())
@@ -191,7 +189,4 @@ def _refuse_nothing(run: SyncRun, only: dict[str, Any], rules: Rules) -> None:
 def _why_nothing(run: SyncRun, only: dict[str, Any]) -> str:
     if only and to_undo(run, {}).exists():
         return "it did not write these fields of these people."
-    written = any(sum(run.counts.get(name, {}).values()) for name in ("created", "updated", "stamped"))
-    if written and not run.changes.exists():
-        return NOT_KEPT
     return "it wrote nothing, so there is nothing to undo."

@@ -28,7 +28,7 @@ def erased_among(connection_id: int, object_type: str, ids: Iterable[str]) -> se
 
 
 def erased_digests(connection_id: int) -> frozenset[bytes]:
-    """All that is kept of a connection, for threads that may ask no database."""
+    """All that is kept of a connection, for threads that may ask no database and for whoever asks page by page."""
     rows = ErasedRecord.objects.filter(connection=connection_id).values_list("digest", flat=True)
     return frozenset(map(bytes, rows))
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from django.conf import settings
-from django.urls import reverse
-
-from alumnisync.alerts import send
+from alumnisync.alerts import link_to, send
 from alumnisync.models import DriftReport
 from alumnisync.wording import counted
 
@@ -23,10 +20,5 @@ def tell(report: DriftReport) -> bool:
     if not report.unknown or not sync.alerts:
         return False
     happened = HAPPENED.format(sync=sync, count=counted(report.unknown, "difference"))
-    return send(sync, SUBJECT.format(sync), [happened, TO_DO, _address(report)], f"the differences of {sync}")
-
-
-def _address(report: DriftReport) -> str:
-    if not settings.SITE_URL:
-        return "(SITE_URL is not set, so there is no link here.)"
-    return str(settings.SITE_URL) + reverse("admin:mappings_sync_differences", args=[report.sync_id])
+    link = link_to("admin:mappings_sync_differences", sync.pk)
+    return send(sync, SUBJECT.format(sync), [happened, TO_DO, link], f"the differences of {sync}")

@@ -7,7 +7,7 @@ people. What is let through or held is decided here alone; `holding.py` counts a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from mappings.rules import Side
@@ -86,6 +86,11 @@ class Hold:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def load(cls, item: Mapping[str, Any]) -> Hold:
+        """From what its run keeps of it."""
+        return cls(**{each.name: item[each.name] for each in fields(cls) if each.name in item})
 
 
 def limits(own: Mapping[str, Mapping[str, float]]) -> dict[str, Limit]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -86,8 +86,7 @@ def reviews_of(run: SyncRun, item: Hold, state: Question.State) -> QuerySet[Revi
 
 def waiting_for(run: SyncRun) -> list[Hold]:
     """What stays on hold though the rest of its run was let through."""
-    names = [each.name for each in fields(Hold)]
-    return [Hold(**{name: item.get(name) for name in names}) for item in run.holds if item.get("waits")]
+    return [Hold.load(item) for item in run.holds if item.get("waits")]
 
 
 def _figures(ctx: Context) -> list[Figures]:
@@ -178,17 +177,7 @@ def _split(ids: list[int], item: Hold) -> None:
     )
     held = {"state": ChangeRecord.State.HELD, "guard": item.guard, "reason": item.reason}
     ChangeRecord.objects.filter(pk__in=set(ids) - mixed).update(**held)
-    apart = {}
-    for change in ChangeRecord.objects.filter(pk__in=mixed):
-        apart[change.pk] = ChangeRecord(
-            run_id=change.run_id,
-            link_id=change.link_id,
-            kind=change.kind,
-            side=change.side,
-            record_id=change.record_id,
-            source_id=change.source_id,
-            **held,
-        )
+    apart = {change.pk: change.like(**held) for change in ChangeRecord.objects.filter(pk__in=mixed)}
     bulk.insert(apart.values())
     fields = list(FieldChange.objects.filter(change_id__in=mixed, unit=item.unit))
     for row in fields:

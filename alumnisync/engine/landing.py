@@ -15,7 +15,7 @@ from django.utils import timezone
 from alumnisync.engine.faults import FAULTS_IN_A_ROW, reference_of
 from alumnisync.engine.seen import SeenIds
 from connectors import bulk
-from connectors.erased import erased_among
+from connectors.erased import erased_by, erased_digests
 from connectors.models import Cursor, RemoteRecord
 from connectors.packing import fingerprint, packable
 from connectors.records import Page, Record, Temporary, Values
@@ -65,6 +65,8 @@ class Landing:
         self.volatile = volatile
         self.read = self.changed = self.gone = self.left_out = 0
         self.hold: Callable[[], None] = lambda: None
+        # Nobody is erased while a run is under way.
+        self.erased = erased_digests(cursor.connection_id)
         self.seen = SeenIds()
         self.names: Counter[str] = Counter()
         self.filled: Counter[str] = Counter()
@@ -135,8 +137,8 @@ class Landing:
         self.filled.update([name for name, value in values.items() if value not in BLANKS])
 
     def _erased(self, ids: Iterable[str]) -> set[str]:
-        """Those of a page's ids whose people were erased, counted; asked under the lock that an erasure takes too."""
-        found = erased_among(self.cursor.connection_id, self.cursor.object_type, ids)
+        """Those of a page's ids whose people were erased, counted."""
+        found = erased_by(self.erased, self.cursor.object_type, ids)
         self.left_out += len(found)
         return found
 

@@ -5,8 +5,9 @@ It may be the erased person come back, or a spouse with the same e-mail address.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import replace
+from typing import TypeVar
 
 from django.utils.formats import date_format
 
@@ -15,6 +16,8 @@ from alumnisync.engine.identity import BY_PERSON, Decision, Knot
 from alumnisync.models import ErasedKey, Erasure
 from connectors.encryption import sealed
 from mappings.models import Sync
+
+T = TypeVar("T")
 
 ERASED = "erased"
 """The rule of a question about somebody who resembles an erased person."""
@@ -42,25 +45,26 @@ def ask_about(
     """
     if not doubtful:
         return decision
-    links = [one for one in decision.links if one.rule != BY_PERSON and one.records & doubtful.keys()]
-    alone = [group for group in decision.alone if group & doubtful.keys()]
-    joins = [one for one in decision.joins if one[0] in doubtful]
+    links, doubted_links = _split(decision.links, lambda one: one.rule != BY_PERSON and one.records & doubtful.keys())
+    joins, doubted_joins = _split(decision.joins, lambda one: one[0] in doubtful)
+    alone, doubted_alone = _split(decision.alone, lambda group: group & doubtful.keys())
     knots = [
         *(_doubted(knot, doubtful) for knot in decision.knots),
-        *(_knot(one.records, one.records, doubtful) for one in links),
-        *(_knot({record, *members.get(link, ())}, {record}, doubtful) for record, link in joins),
+        *(_knot(one.records, one.records, doubtful) for one in doubted_links),
+        *(_knot({record, *members.get(link, ())}, {record}, doubtful) for record, link in doubted_joins),
     ]
-    told = {pk for knot in knots for pk in knot.records}.union(*(one.records for one in decision.links))
-    knots += [_knot(group, group, doubtful) for group in alone if not group & told]
-    rest = (doubtful.keys() & named) - told.union(*alone)
-    knots += [_knot({pk}, {pk}, doubtful) for pk in sorted(rest)]
-    return replace(
-        decision,
-        links=tuple(one for one in decision.links if one not in links),
-        knots=tuple(knots),
-        joins=tuple(one for one in decision.joins if one not in joins),
-        alone=tuple(group for group in decision.alone if group not in alone),
-    )
+    told = frozenset().union(*(knot.records for knot in knots), *(one.records for one in decision.links))
+    # Who is in none of these is asked about alone, or with those of their body.
+    rest = (doubtful.keys() & named) - told.union(*doubted_alone)
+    groups = [group for group in doubted_alone if not group & told] + [frozenset((pk,)) for pk in sorted(rest)]
+    knots += [_knot(group, group, doubtful) for group in groups]
+    return replace(decision, links=links, knots=tuple(knots), joins=joins, alone=alone)
+
+
+def _split(found: Iterable[T], is_doubted: Callable[[T], object]) -> tuple[tuple[T, ...], tuple[T, ...]]:
+    """The others, and those that a person is asked about."""
+    doubted = {one: bool(is_doubted(one)) for one in found}
+    return tuple(one for one in doubted if not doubted[one]), tuple(one for one in doubted if doubted[one])
 
 
 def _knot(records: Set[int], waiting: Set[int], doubtful: Mapping[int, str]) -> Knot:

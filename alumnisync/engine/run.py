@@ -30,7 +30,7 @@ from alumnisync.engine.created import dissolve
 from alumnisync.engine.diary import Diary
 from alumnisync.engine.draft import draft
 from alumnisync.engine.faults import FaultyRun, reference_of, report, without_words
-from alumnisync.engine.guard import Hold, limits
+from alumnisync.engine.guard import WHOLE, Hold, limits
 from alumnisync.engine.holding import guard, hold
 from alumnisync.engine.lease import Lease, LeaseLost, StopAsked
 from alumnisync.engine.match import match
@@ -63,7 +63,6 @@ STOOD_STILL = (
     "This machine stood still for minutes, or its clock was set, so the run stopped before it wrote anything more. "
     "The next run goes on from there."
 )
-WHOLE = frozenset({"list", "gone", "version"})
 
 
 def run_sync(sync: Sync, *, preview: bool = False, by: str = "", say: Callable[[str], None] = logger.info) -> SyncRun:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -21,6 +20,7 @@ from alumnisync.engine.landing import fingerprint_of, prune, renumber
 from alumnisync.engine.orders import Delivery, Fate
 from alumnisync.engine.plan import DEACTIVATED, RECORDED_UNIT, STAMP, lay_over
 from alumnisync.engine.questions import close_decided
+from alumnisync.engine.tries import next_try
 from alumnisync.engine.units import UNDONE, Apart, Base
 from alumnisync.models import ChangeRecord, FieldChange, Link, Member
 from connectors import bulk
@@ -32,10 +32,7 @@ from mappings.rules import Side
 from mappings.translate import raw_equal
 
 State = ChangeRecord.State
-REFUSED_AGAIN = (timedelta(0), timedelta(days=1), timedelta(days=2), timedelta(days=4), timedelta(days=8))
-"""How long a refused change waits after each try; after the last, a week each time."""
-WEEK = timedelta(days=7)
-NOT_SHOWN = (
+NOT_FOUND_BY_ID = (
     "The system lists this record, and says that it is not there when it is asked for by its id. "
     "Look it up there: that id may hold characters by which the system does not find it."
 )
@@ -137,7 +134,7 @@ class _Batch:
             return set()
         records = [self.changes[pk].record_id for pk in told]
         before = ChangeRecord.objects.filter(run__sync=self.ctx.sync, record__in=[pk for pk in records if pk])
-        before = before.filter(reason__in={NOT_SHOWN, *told.values()}).exclude(run=self.ctx.run)
+        before = before.filter(reason__in={NOT_FOUND_BY_ID, *told.values()}).exclude(run=self.ctx.run)
         return {pk for pk in before.values_list("record_id", flat=True) if pk}
 
     def store(self) -> None:
@@ -167,7 +164,7 @@ class _Batch:
             self.duplicates.append((change, delivery))
         elif delivery.fate is Fate.GONE and change.record_id in self.listed:
             # Closed each time, the change would never be sent and nobody would know.
-            change.reason = NOT_SHOWN
+            change.reason = NOT_FOUND_BY_ID
             self._set_aside(change, replace(delivery, fate=Fate.TEMPORARY))
         elif delivery.fate is Fate.GONE:
             change.state = State.CLOSED
@@ -315,13 +312,6 @@ class _Batch:
                 (moved if row.pk else new).append(row)
         bulk.update(moved, ["change"])
         bulk.insert(new)
-
-
-def next_try(now: datetime, attempts: int, *, refused: bool) -> datetime:
-    """When a set-aside change is due again: what was temporary at every run, what was refused ever more rarely."""
-    if not refused:
-        return now
-    return now + (REFUSED_AGAIN[attempts - 1] if attempts <= len(REFUSED_AGAIN) else WEEK)
 
 
 def _laid_over(stored: Values, held: Mapping[str, Any]) -> Values:

@@ -20,6 +20,9 @@ CREATE_UNIT = "create"
 """The unit of a Review that asks whether a record may be created."""
 FLIP_WINDOW = timedelta(days=7)
 FLIPS = 2
+REFUSED_AGAIN = (timedelta(0), timedelta(days=1), timedelta(days=2), timedelta(days=4), timedelta(days=8))
+"""How long a refused change waits after each try; after the last, a week each time."""
+WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,13 @@ class Tries:
     def flips(self, record: RemoteRecord, writes: Iterable[FieldWrite]) -> bool:
         """Whether writing this would once more put back what we ourselves wrote over."""
         return any(_flips(self.sent.get((record.pk, write.path), []), write.after) for write in writes)
+
+
+def next_try(now: datetime, attempts: int, *, refused: bool) -> datetime:
+    """When a set-aside change is due again: what was temporary at every run, what was refused ever more rarely."""
+    if not refused:
+        return now
+    return now + (REFUSED_AGAIN[attempts - 1] if attempts <= len(REFUSED_AGAIN) else WEEK)
 
 
 def _tried(links: Sequence[int]) -> Mapping[tuple[int, str, str], list[FieldChange]]:

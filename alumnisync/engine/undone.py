@@ -51,14 +51,4 @@ def leave_rest(run: SyncRun) -> None:
 
 def line_left(change: ChangeRecord, run: int, why: str) -> ChangeRecord:
     """What a run wrote, or was to put back, as a line of the undo `run` that says why it stays."""
-    return ChangeRecord(
-        run_id=run,
-        link_id=change.link_id,
-        kind=change.kind,
-        side=change.side,
-        record_id=change.record_id,
-        source_id=change.source_id,
-        state=State.LEFT_ALONE,
-        reason=why,
-        finished_at=timezone.now(),
-    )
+    return change.like(run_id=run, state=State.LEFT_ALONE, reason=why, finished_at=timezone.now())

@@ -24,19 +24,12 @@ LEAST = 10
 Figures = Mapping[str, Mapping[str, int]]
 
 
-def figures_in(counts: Mapping[str, Any]) -> Figures | None:
-    """The figures that a run keeps in its counts; None where it never came to judge its plan."""
-    if "figures" in counts:
-        found: Figures = counts["figures"]
-        return found
-    return {"changed": counts["by_field"]} if "by_field" in counts else None
-
-
 class History:
     """The figures of the runs that were let through, by themselves or by a person, the newest first."""
 
     def __init__(self, counts: Iterable[Mapping[str, Any]]) -> None:
-        self.runs = [found for each in counts if (found := figures_in(each)) is not None]
+        # A run that never came to judge its plan has none.
+        self.runs: list[Figures] = [each["figures"] for each in counts if "figures" in each]
 
     def usual(self, guard: str, key: str) -> int | None:
         """The median of what the runs before came to; None without any."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from alumnisync.engine.identity import DUPLICATE
 from alumnisync.engine.proposing import withdraw
-from alumnisync.engine.reconcile import KEPT
 from alumnisync.models import ChangeRecord, Link, Match, SyncRun
 from alumnisync.privacy.holdings import HOLDINGS, Holding
 from alumnisync.privacy.person import Person
@@ -71,20 +70,25 @@ def _of(person: Person, model: type[ChangeRecord]) -> list[int]:
 
 
 def _scrub_runs(person: Person, ids: Collection[str]) -> None:
-    for run in SyncRun.objects.filter(sync__in=person.syncs).only("reason", "counts").order_by().iterator():
-        reason = SAID_THERE.sub("“…”", run.reason)
-        counts = _without_ids(run.counts, ids)
-        if (reason, counts) != (run.reason, run.counts):
-            SyncRun.objects.filter(pk=run.pk).update(reason=reason, counts=counts)
+    named = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, sorted(ids)))})(?!\w)")
+    runs = SyncRun.objects.filter(sync__in=person.syncs).only("reason", "counts", "progress")
+    for run in runs.order_by().iterator():
+        before = (run.reason, run.counts, run.progress)
+        run.reason = SAID_THERE.sub("“…”", run.reason)
+        # What a reconciliation found apart is named by its ids, there and in what the run said.
+        run.counts = _without(run.counts, ids)
+        run.progress = [line for line in run.progress if not named.search(line)]
+        if (run.reason, run.counts, run.progress) != before:
+            run.save(update_fields=["reason", "counts", "progress"])
 
 
-def _without_ids(counts: Any, ids: Collection[str]) -> Any:
-    """A run's counts without the ids of the records whose amounts differed."""
-    if KEPT not in counts:
-        return counts
-    compared = counts[KEPT]
-    lines = [{**line, "apart": [id for id in line["apart"] if id not in ids]} for line in compared["lines"]]
-    return {**counts, KEPT: {**compared, "lines": lines}}
+def _without(value: Any, ids: Collection[str]) -> Any:
+    """What JSON holds, less the ids in its lists."""
+    if isinstance(value, dict):
+        return {name: _without(each, ids) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without(each, ids) for each in value if not (isinstance(each, str) and each in ids)]
+    return value
 
 
 def _scrub_pilots(person: Person, ids: Collection[str]) -> None:

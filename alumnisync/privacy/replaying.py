@@ -33,15 +33,7 @@ def dump() -> Document:
     """Every erasure and every mark. Connections and syncs are named by their numbers, which a backup keeps."""
     erasures = Erasure.objects.prefetch_related("tasks", "keys").order_by("pk")
     return {
-        "records": [
-            {
-                "connection": row.connection_id,
-                "digest": bytes(row.digest).hex(),
-                "key": row.key,
-                "at": _text(row.erased_at),
-            }
-            for row in ErasedRecord.objects.order_by("pk").iterator()
-        ],
+        "records": [_mark(row) for row in ErasedRecord.objects.order_by("pk").iterator()],
         "erasures": [_dumped(erasure) for erasure in erasures],
     }
 
@@ -56,9 +48,7 @@ def load(document: Document) -> int:
         _load_records(document["records"])
         return sum(_load_erasure(one) for one in document["erasures"])
     except (KeyError, TypeError, ValueError) as error:
-        raise Unreadable(
-            "This is no file that “erasures --dump” wrote, or it is cut off. Nothing was stored."
-        ) from error
+        raise Unreadable(NOT_OURS) from error
 
 
 def erase_again(by: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.alumnisync.killed import Nursery
 from tests.alumnisync.reported import unexplained
 from tests.factories import World
 
@@ -24,3 +25,11 @@ def all_explained(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(World, "__init__", remember)
     yield
     assert not [place for world in worlds for place in unexplained(world.sync)]
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    """Where processes are born, to be killed."""
+    nursery = Nursery()
+    yield nursery
+    nursery.close()

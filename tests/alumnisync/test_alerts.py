@@ -9,6 +9,7 @@ from django.core.mail import EmailMessage
 from pytest_django import Settings
 
 from alumnisync.engine import points
+from alumnisync.engine.run import Busy
 from alumnisync.models import Alarm, SyncRun
 from connectors.records import NeedsAttention
 from tests.alumnisync.queueing import last_run, settled
@@ -141,5 +142,6 @@ def test_a_run_that_lost_its_lease_is_nobody_s_news(
 
     clean_up(world, "last", "X")
     monkeypatch.setattr(points, "watchers", [take])
-    world.run()
+    with pytest.raises(Busy, match="taken over by another process"):
+        world.run()
     assert (last_run(world).state, mailoutbox) == ("running", [])

@@ -71,17 +71,9 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture(scope="module")
 def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     databases = Databases(tmp_path_factory.mktemp("databases"), "alumniq")
-    name = databases.copy("", "empty")
-    assert nursery(database=name, arguments=["migrate", "--verbosity", "0"])["code"] == 0
+    databases.make_empty(nursery)
     stage = Stage(nursery, databases, tmp_path_factory.mktemp("stage"))
     yield stage
     stage.scene.stop()

@@ -27,17 +27,9 @@ STATEMENTS = 30
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture(scope="module")
 def databases(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     databases = Databases(tmp_path_factory.mktemp("databases"), "dropped")
-    name = databases.copy("", "empty")
-    assert nursery(database=name, arguments=["migrate", "--verbosity", "0"])["code"] == 0
+    databases.make_empty(nursery)
     yield databases
     databases.drop("now", "planned", "edited", "empty")
 

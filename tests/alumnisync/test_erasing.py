@@ -125,6 +125,22 @@ def test_the_figures_of_runs_stay_and_the_lines_say_nothing() -> None:
     assert Link.objects.count() == 1
 
 
+def test_what_runs_named_by_an_id_names_it_no_more() -> None:
+    world, [(left, _), (other, _)] = two()
+    run = SyncRun.objects.latest("pk")
+    named = {"unread": {"ids": [left, other], "count": 2}}
+    run.counts["reconciliation"] = {"lines": [{"apart": [left], "count_apart": 1, "missed": named}]}
+    run.progress = [f"Never read: {other}, {left}.", f"Never read: {other}, {left}0."]
+    run.save()
+
+    erase(held(world, "left", left), by="pat")
+
+    run.refresh_from_db()
+    (line,) = run.counts["reconciliation"]["lines"]
+    assert (line["apart"], line["missed"]["unread"]) == ([], {"ids": [other], "count": 2})
+    assert run.progress == [f"Never read: {other}, {left}0."]
+
+
 def test_a_run_that_goes_on_counts_the_erased_ones_too() -> None:
     world, people = two(3)
     for left, _ in people:

@@ -126,7 +126,7 @@ def test_a_record_that_is_gone_and_what_was_said_to_it_is_told() -> None:
     Absence.objects.update(asks=True, choice="keep", state="decided", decided_by="kim", comment="she moved")
     (entry,) = [one for one in entries(world) if one.label == "The record"]
     assert (entry.what, entry.record_id, entry.reason) == ("deleted there", right, "she moved")
-    assert entry.who == ("decided by kim: they stay linked",)
+    assert entry.who == ("decided by kim: kept as it is",)
 
 
 def test_a_row_of_a_feed_that_came_too_late_is_history_only() -> None:

@@ -54,6 +54,11 @@ class Databases:
                 shutil.copy(self.path(name) + ending, self.path(to) + ending)
         return self.path(to)
 
+    def make_empty(self, nursery: Nursery) -> None:
+        """One called “empty”, with its tables and nothing in them."""
+        name = self.copy("", "empty")
+        assert nursery(database=name, arguments=["migrate", "--verbosity", "0"])["code"] == 0
+
     def drop(self, *names: str) -> None:
         for name in names if self.is_postgres else ():
             self._run(f"DROP DATABASE IF EXISTS {self.path(name)} WITH (FORCE)")
@@ -133,17 +138,9 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture(scope="module")
 def databases(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     databases = Databases(tmp_path_factory.mktemp("databases"))
-    name = databases.copy("", "empty")
-    assert nursery(database=name, arguments=["migrate", "--verbosity", "0"])["code"] == 0
+    databases.make_empty(nursery)
     yield databases
     databases.drop("now", "planned", "edited", "empty")
 

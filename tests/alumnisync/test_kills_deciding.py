@@ -57,17 +57,9 @@ class Asked(Rivals):
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture(scope="module")
 def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     databases = Databases(tmp_path_factory.mktemp("databases"), "deciding")
-    name = databases.copy("", "empty")
-    assert nursery(database=name, arguments=["migrate", "--verbosity", "0"])["code"] == 0
+    databases.make_empty(nursery)
     stage = Asked(nursery, databases, tmp_path_factory.mktemp("stage"), KEYED)
     yield stage
     stage.stop()

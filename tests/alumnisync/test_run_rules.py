@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from alumnisync.engine.settle import NOT_SHOWN
+from alumnisync.engine.settle import NOT_FOUND_BY_ID
 from alumnisync.models import ChangeRecord, FieldChange
 from alumnisync.review import approve, settle_match
 from connectors.models import RemoteRecord
@@ -201,7 +201,7 @@ def test_what_is_listed_and_not_found_by_its_id_is_told_and_not_lost() -> None:
         # Each of the next polls brings the record all the same.
         world.right.alter("person", right, {"first": name})
         assert world.run()["set_aside"] == 1
-    assert ChangeRecord.objects.get(state="set_aside").reason == NOT_SHOWN
+    assert ChangeRecord.objects.get(state="set_aside").reason == NOT_FOUND_BY_ID
     world.right.failures.remove(failure)
     assert (world.run()["set_aside"], world.right.values("person", right)["last"]) == (0, "X")
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alumnisync.engine.settle import next_try
+from alumnisync.engine.tries import next_try
 from alumnisync.models import ChangeRecord
 from connectors.models import RemoteRecord
 from connectors.records import Rejected

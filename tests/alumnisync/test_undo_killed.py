@@ -77,15 +77,12 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    nursery = Nursery()
+def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     databases = Databases(tmp_path_factory.mktemp("databases"), "undo_")
-    name = databases.copy("", "empty")
-    assert nursery(database=name, arguments=["migrate", "--verbosity", "0"])["code"] == 0
+    databases.make_empty(nursery)
     stage = Stage(nursery, databases, tmp_path_factory.mktemp("stage"))
     yield stage
     stage.scene.stop()
-    nursery.close()
     databases.drop("now", "ran", "shown", "empty")
 
 

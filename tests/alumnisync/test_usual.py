@@ -27,12 +27,6 @@ def test_usual_is_the_median_of_the_last_ten_and_a_quiet_run_counts() -> None:
     assert History([]).usual("changed", "mobile>right") is None
 
 
-def test_runs_of_an_earlier_release_still_say_what_changed() -> None:
-    history = History([{"by_field": {"mobile>right": 7}}, {"read": {"left": 3}}])
-    assert history.usual("changed", "mobile>right") == 7
-    assert history.usual("gone", "") is None
-
-
 def test_a_suggestion_is_twice_what_nine_of_ten_stayed_within() -> None:
     quiet = [30, 12, 37, 4, 0, 8, 22, 31, 9]
     assert History(runs(*quiet, 5_000)).suggested("changed", PEOPLE) == Limit(75, 0.0018)
