@@ -177,7 +177,7 @@ def _split(ids: list[int], item: Hold) -> None:
     )
     held = {"state": ChangeRecord.State.HELD, "guard": item.guard, "reason": item.reason}
     ChangeRecord.objects.filter(pk__in=set(ids) - mixed).update(**held)
-    apart = {change.pk: change.like(**held) for change in ChangeRecord.objects.filter(pk__in=mixed)}
+    apart = {change.pk: change.line_like(**held) for change in ChangeRecord.objects.filter(pk__in=mixed)}
     bulk.insert(apart.values())
     fields = list(FieldChange.objects.filter(change_id__in=mixed, unit=item.unit))
     for row in fields:

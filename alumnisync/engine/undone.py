@@ -51,4 +51,4 @@ def leave_rest(run: SyncRun) -> None:
 
 def line_left(change: ChangeRecord, run: int, why: str) -> ChangeRecord:
     """What a run wrote, or was to put back, as a line of the undo `run` that says why it stays."""
-    return change.like(run_id=run, state=State.LEFT_ALONE, reason=why, finished_at=timezone.now())
+    return change.line_like(run_id=run, state=State.LEFT_ALONE, reason=why, finished_at=timezone.now())

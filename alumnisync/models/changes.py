@@ -67,7 +67,7 @@ class ChangeRecord(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.side} of {self.run}"
 
-    def like(self, **different: Any) -> ChangeRecord:
+    def line_like(self, **different: Any) -> ChangeRecord:
         """Another line about the same records, not stored yet."""
         same = {name: getattr(self, name) for name in ("run_id", "link_id", "kind", "side", "record_id", "source_id")}
         return ChangeRecord(**same | different)
