@@ -8,8 +8,8 @@ from collections.abc import Callable
 from django.db import InterfaceError, OperationalError, connection
 
 GONE = (OperationalError, InterfaceError)
-WAITS = (0.0, 1.0, 4.0, 10.0, 20.0)
-"""Seconds before each try: about as long as a database takes to be restarted."""
+WAITS = (1.0, 4.0, 10.0, 20.0)
+"""Seconds between the tries: about as long as a database takes to be restarted."""
 STOPPED_ANSWERING = (
     "The database stopped answering in the middle of the run. Nothing is lost: the next run goes on from there. "
     "If it happens again, tell whoever looks after AlumniSync: reference {}."
@@ -18,15 +18,13 @@ STOPPED_ANSWERING = (
 
 def persist(store: Callable[[], object]) -> None:
     """Store something, on a new connection where the old one broke; raises what the database said last of all."""
-    for wait in WAITS:
-        if wait:
-            time.sleep(wait)
+    for wait in (*WAITS, None):
         try:
             store()
-        except GONE as error:
-            last = error
+            return
+        except GONE:
             # A broken connection stays broken until it is closed; what was under way on it was rolled back.
             connection.close()
-        else:
-            return
-    raise last
+            if wait is None:
+                raise
+        time.sleep(wait)
