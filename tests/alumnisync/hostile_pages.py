@@ -90,8 +90,11 @@ def _with(route: str, values: list[str]) -> str:
 def formulas_in(content: bytes, form: str) -> list[str]:
     """The cells that a spreadsheet would work out."""
     if form == "csv":
-        csv.field_size_limit(10 * LARGE)
-        rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-        return [cell for row in rows for cell in row if cell.startswith(FORMULA)]
+        before = csv.field_size_limit(10 * LARGE)
+        try:
+            rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+            return [cell for row in rows for cell in row if cell.startswith(FORMULA)]
+        finally:
+            csv.field_size_limit(before)
     book = load_workbook(io.BytesIO(content), read_only=True)
     return [str(cell.value) for sheet in book for row in sheet for cell in row if cell.data_type in ("f", "e")]
