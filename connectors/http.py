@@ -20,6 +20,7 @@ from urllib.parse import quote, quote_plus, urljoin, urlsplit
 import orjson
 import requests
 
+from connectors import lastly
 from connectors.answers import Answer, decode, meaning, readable
 from connectors.deadline import answered_by
 from connectors.download import Download
@@ -190,6 +191,8 @@ class Http:
         for hop in range(REDIRECTS):
             if hop:
                 self._bucket.take()
+            if request.method not in READS:
+                lastly.look()
             response = self._session.request(
                 request.method,
                 url,

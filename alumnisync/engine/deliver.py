@@ -13,9 +13,11 @@ from typing import Any
 from alumnisync.engine import points
 from alumnisync.engine.context import End
 from alumnisync.engine.faults import FAULTS_IN_A_ROW, report
+from alumnisync.engine.lease import LeaseLost
 from alumnisync.engine.orders import Delivery, Fate, Line, Order, delivery_of, unplaceable
 from alumnisync.engine.plan import Planner, lay_over
 from connectors.erased import erased_by
+from connectors.lastly import checked_by
 from connectors.records import (
     MISSING,
     ConnectorError,
@@ -270,9 +272,12 @@ class Courier:
         points.reached(points.REQUESTING)
         try:
             writes = [self._as_write(order, fresh, without.get(order.change_id, {})) for order in orders]
-            outcomes = self.end.connector.write(self.end.cursor.object_type, writes)
-            for order, outcome in zip(orders, outcomes, strict=False):
-                deliveries.append(delivery_of(order, outcome, without.get(order.change_id, {})))
+            with checked_by(self.check_lease):
+                outcomes = self.end.connector.write(self.end.cursor.object_type, writes)
+                for order, outcome in zip(orders, outcomes, strict=False):
+                    deliveries.append(delivery_of(order, outcome, without.get(order.change_id, {})))
+        except LeaseLost:
+            raise
         except NeedsAttention:
             if not deliveries:
                 raise

@@ -121,20 +121,18 @@ def lose_the_lease(stage: Rivals, approved: bool, point: str, **order: Any) -> t
 
 
 IN_THE_MIDDLE = (
-    (False, points.SENDING),
+    (False, points.REQUESTING),
     *map(
         torture,
-        [False] * 8 + [True] * 7,
+        [False] * 9 + [True] * 8,
         [
             points.STARTED, points.PAGE_LANDED, points.MATCHED, points.CHUNK_PLANNED, points.PLANNED, points.GUARDED,
-            points.SENT, points.PUSHED,
-            points.STARTED, points.LET_THROUGH, points.BASES_MOVED, points.SENDING, points.ANSWERED, points.SETTLED,
-            points.PUSHED,
+            points.SENDING, points.SENT, points.PUSHED,
+            points.STARTED, points.LET_THROUGH, points.BASES_MOVED, points.SENDING, points.REQUESTING, points.ANSWERED,
+            points.SETTLED, points.PUSHED,
         ],
     ),
 )  # fmt: skip
-"""Without REQUESTING: there the lease was looked at, and the next instruction is the request. Who is stopped between
-the two sends that one request when it wakes; no lease of ours can hold it back."""
 
 
 @pytest.mark.parametrize(("approved", "point"), IN_THE_MIDDLE)

@@ -12,6 +12,7 @@ import pytest
 
 from connectors.answers import WORDS_LENGTH, Answer
 from connectors.http import refuse_unsayable
+from connectors.lastly import checked_by
 from connectors.records import (
     ConnectorError,
     Gone,
@@ -123,6 +124,25 @@ def test_a_write_declared_repeatable_is_repeated() -> None:
 def test_a_write_refused_by_429_is_repeated() -> None:
     with serving((429, {}, b"{}"), OK) as server:
         assert session(server.url).send("POST", "x", json={}).data == {"ok": True}
+
+
+def test_who_lost_the_right_to_write_sends_no_further_try() -> None:
+    class Lost(Exception):
+        pass
+
+    def check() -> None:
+        if server.seen:
+            raise Lost
+
+    with serving((429, {}, b"{}"), OK, OK) as server:
+        http = session(server.url)
+        with checked_by(check), pytest.raises(Lost):
+            http.send("POST", "x", json={})
+        assert len(server.seen) == 1
+        with checked_by(check):
+            http.get("x")
+        http.send("POST", "x", json={})
+    assert [method for method, _, _ in server.seen] == ["POST", "GET", "POST"]
 
 
 def test_an_empty_answer_where_it_may_be() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, insert, select, update
 
+from connectors import lastly
 from connectors.base import Connector, ConnectorSettings, SecretField
 from connectors.http import refuse_unsayable
 from connectors.records import (
@@ -167,6 +168,7 @@ class Sql(Connector):
                 connection.begin()
             done = [self._key_or_error(connection, thing, write) for write in writes]
             try:
+                lastly.look()
                 with told(self._place, thing.table):
                     connection.commit()
             except Rejected as error:
