@@ -2,7 +2,8 @@
 
 A row is acknowledged when its person was planned with it and nothing of that person's is left that this sync
 would still send: it is done, waits for a person, is set aside, or is kept for whoever gets linked. What other
-syncs read of the same feed they plan from what has landed here.
+syncs read of the same feed they plan from what has landed here. Rows about people who were erased are never
+stored; they are acknowledged as they came, or they would be brought again for ever.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from alumnisync.engine import points
-from alumnisync.engine.context import CHUNK, Context, End
+from alumnisync.engine.context import CHUNK, Context, End, chunks
 from alumnisync.engine.faults import without_words
 from alumnisync.models import ChangeRecord, Conflict, Match, Member, Question, Review, SyncRun
 from connectors import bulk
@@ -40,6 +41,10 @@ def acknowledge(ctx: Context) -> None:
         try:
             for rows in _chunks(ctx, end):
                 count += _tell(ctx, end, rows)
+            for ids in chunks(ctx.erased_rows.get(end.side, ())):
+                ctx.lease.check()
+                end.connector.acknowledge(end.cursor.object_type, ids)
+                count += len(ids)
         except NeedsAttention:
             raise
         except ConnectorError as error:

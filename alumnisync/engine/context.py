@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar
@@ -50,7 +50,10 @@ class End:
 
 @dataclass
 class Context:
-    """A run under way."""
+    """A run under way.
+
+    erased_rows: side → change ids that its feed brought of people who were erased; kept nowhere else
+    """
 
     run: SyncRun
     rules: Rules
@@ -58,6 +61,7 @@ class Context:
     ends: Mapping[Side, End]
     lease: Lease
     say: Callable[[str], None]
+    erased_rows: dict[Side, Sequence[str]] = field(default_factory=dict)
 
     @property
     def sync(self) -> Sync:

@@ -46,6 +46,7 @@ class FeedLanding(Landing):
             self._lock()
             erased = self._erased({id for change_id, row in came for id in (row.remote_id, f"{UNNAMED}{change_id}")})
             taken = [one for one in came if not erased & {one[1].remote_id, f"{UNNAMED}{one[0]}"}]
+            self.erased_rows += sorted({key for key, _ in came if is_number(key)} - {key for key, _ in taken})
             rows = {change_id: row for change_id, row in taken if not row.problem}
             unreadable = {change_id: row for change_id, row in taken if row.problem}
             known = _known_rows(self.cursor, [change_id for change_id, _ in taken if is_number(change_id)])

@@ -53,6 +53,7 @@ class Landing:
     changed       records that were new, different, or seen again after they had been missed or gone
     gone          records that the system reported as deleted
     left_out      records of people who were erased: nothing of them is stored
+    erased_rows   of a feed, the change ids of such: whoever brought them has to be told that they are handled
     hold          called first in each transaction
     seen          the ids that came and are not deleted
     names, filled field → in how many records it was, and was not blank
@@ -67,6 +68,7 @@ class Landing:
         self.hold: Callable[[], None] = lambda: None
         # Nobody is erased while a run is under way.
         self.erased = erased_digests(cursor.connection_id)
+        self.erased_rows: list[str] = []
         self.seen = SeenIds()
         self.names: Counter[str] = Counter()
         self.filled: Counter[str] = Counter()

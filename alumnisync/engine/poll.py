@@ -43,6 +43,7 @@ class Polled:
     gone          records that became gone: reported deleted, or lacked by a second list
     shorter       how many records fewer than the last believed list it held, where it was whole
     left_out      records of people who were erased: nothing of them is stored
+    erased_rows   of a feed, the change ids of such
     new_fields    field that no earlier poll saw and nobody asked for → how many records have it filled
     """
 
@@ -56,6 +57,7 @@ class Polled:
     left_out: int = 0
     new_fields: Mapping[str, int] = field(default_factory=dict)
     shorter: int | None = None
+    erased_rows: Sequence[str] = ()
 
 
 def poll(
@@ -165,7 +167,7 @@ def finish(landing: Landing, started: datetime, *, complete: bool, label: str, l
     cursor.refresh_from_db()
     gone += landing.gone
     shorter = max((before or 0) - count, 0) if complete else None
-    counted = (went_missing, gone, landing.left_out, new_fields, shorter)
+    counted = (went_missing, gone, landing.left_out, new_fields, shorter, landing.erased_rows)
     return Polled(cursor, landing.read, landing.changed, complete, cursor.list_verdict, *counted)
 
 

@@ -244,6 +244,7 @@ def _poll(ctx: Context) -> list[Hold]:
         ctx.say(f"Reading {end.label}…")
         polled = _poll_end(ctx, end)
         note_poll(ctx, side, polled, end.appeared)
+        ctx.erased_rows[side] = polled.erased_rows
         ctx.say(f"Reading {end.label}: {polled.read:,} records, {polled.changed:,} of them new or different.")
         if polled.left_out:
             ctx.say(f"{end.label}: {_left_out(polled.left_out)}")

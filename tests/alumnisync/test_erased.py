@@ -21,6 +21,7 @@ from connectors.erased import erased_among, remember_erased
 from connectors.models import Connection, Cursor, ErasedRecord, FeedRow, RemoteRecord
 from connectors.records import Field, ObjectType, Page, Record
 from tests.alumnisync.erasing import held, marks_left
+from tests.alumnisync.feed_scene import FeedWorld
 from tests.alumnisync.test_erasing import two
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +113,25 @@ def test_rows_of_a_feed_are_left_out_those_that_name_nobody_too() -> None:
     assert landing.left_out == 2
     assert [row.change_id for row in FeedRow.objects.all()] == ["9"]
     assert [record.remote_id for record in RemoteRecord.objects.all()] == ["p2"]
+    assert marks_left(["zephyrine"]) == set()
+
+
+def test_a_feed_is_told_that_rows_about_an_erased_person_are_handled() -> None:
+    world = FeedWorld()
+    world.contact("x1")
+    world.contact("x2")
+    world.told("x1", last="Zephyrine")
+    world.run()
+    erase(held(world, "left", "x1"), by="pat")
+    world.told("x1", last="Zephyrine-Byron")
+    world.told("x2", last="King")
+
+    world.run(preview=True)
+    assert len(world.open_rows()) == 2
+    done = world.run()
+
+    assert (world.acknowledged(), world.open_rows()) == (3, [])
+    assert SyncRun.objects.get(pk=done["run"]).counts["acknowledged"] == {"left": 2}
     assert marks_left(["zephyrine"]) == set()
 
 
