@@ -1,3 +1,4 @@
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -13,10 +14,23 @@ SCREENS = ("test_screens_", "test_roles", "test_admin", "test_pages", "test_plai
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the pages' tests by the names of their files."""
+    """Marks the pages' tests by the names of their files, and the cases that the quick tests leave out."""
+    cases: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         if item.path.name.startswith(SCREENS):
             item.add_marker(pytest.mark.screens)
+        if item.get_closest_marker("quick") and not item.get_closest_marker("torture"):
+            cases[item.nodeid.partition("[")[0]].append(item)
+    for same in cases.values():
+        _mark_all_but(same, same[0].get_closest_marker("quick").args[0])
+
+
+def _mark_all_but(cases: list[pytest.Item], few: int) -> None:
+    """Marks as long what is left of a test's cases once a few were taken, evenly spread."""
+    taken = {number * len(cases) // few for number in range(few)}
+    for number, item in enumerate(cases):
+        if number not in taken:
+            item.add_marker(pytest.mark.long)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

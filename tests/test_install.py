@@ -85,6 +85,7 @@ def running(app: Path, command: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+@pytest.mark.long
 def test_the_guide_leads_to_a_running_installation(tmp_path: Path, database: str) -> None:
     program, tables = BLOCKS[0], BLOCKS[2]
     follow(program, tmp_path)

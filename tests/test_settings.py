@@ -30,6 +30,7 @@ def shown(name: str, **environment: str) -> str:
     return settings_with(f"print(repr(settings.{name}))", **environment).stdout.strip()
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("name", "variable"),
     [

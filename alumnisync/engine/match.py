@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
 from alumnisync.engine.bodies import CROWD, THRONG
 from alumnisync.engine.identity import MERGED, UNLINK, Decision, Knot, decide
@@ -235,31 +235,28 @@ def _nobodies(sync: Sync, side: Side, ids: Sequence[int]) -> Iterable[RemoteReco
 
 def _undecided(sync: Sync, side: Side, cursor: Cursor, upto: int) -> list[int]:
     """Ids, in order, of a side's records without an active link that changed or have something unfinished."""
-    members = Member.objects.filter(sync=sync, side=side)
-    joining = members.filter(state=Member.State.JOINING)
+    members = Member.objects.filter(sync=sync, side=side).order_by()
     active = members.filter(link__state=Link.State.ACTIVE, record=OuterRef("pk")).exclude(state=Member.State.JOINING)
-    records = RemoteRecord.objects.filter(cursor=cursor).exclude(Exists(active)).order_by()
-    creates = ChangeRecord.objects.filter(run__sync=sync, kind=ChangeRecord.Kind.CREATE, source__isnull=False)
-    proposed = members.filter(link__state=Link.State.PROPOSED)
-    matches = Match.objects.filter(sync=sync)
-    waiting, closed = matches.exclude(state=Match.State.CLOSED), matches.filter(state=Match.State.CLOSED)
+    creates = ChangeRecord.objects.filter(
+        run__sync=sync, kind=ChangeRecord.Kind.CREATE, source__isnull=False
+    ).order_by()
     # Once a create is planned for somebody, that tells whether anything is left to do; not if it was withdrawn.
-    released = records.exclude(pk__in=creates.filter(link__isnull=False).values("source"))
-    # Apart, so that each goes by its own index; a list of ids, since deciding alters what they ask for.
-    found = [
-        records.filter(changed(sync, side, upto)),
-        records.filter(pk__in=proposed.values("record")),
-        records.filter(pk__in=joining.values("record")),
-        records.filter(pk__in=creates.filter(state__in=ChangeRecord.UNFINISHED).values("source")),
-        *_in_questions(records, waiting),
-        *_in_questions(released, closed),
-    ]
-    return sorted({pk for query in found for pk in query.values_list("pk", flat=True).iterator()})
-
-
-def _in_questions(records: QuerySet[RemoteRecord], matches: QuerySet[Match]) -> list[QuerySet[RemoteRecord]]:
-    shown = Asked.objects.filter(match__in=matches).values("remoterecord")
-    return [records.filter(pk__in=matches.values("record")), records.filter(pk__in=shown)]
+    told = creates.filter(link__isnull=False)
+    asked = Match.objects.filter(sync=sync).order_by()
+    asked = asked.exclude(Exists(told.filter(source=OuterRef("record"))), state=Match.State.CLOSED)
+    shown = Asked.objects.filter(match__sync=sync)
+    shown = shown.exclude(Exists(told.filter(source=OuterRef("remoterecord"))), match__state=Match.State.CLOSED)
+    # One statement whose parts each go by an index of their own.
+    candidates = RemoteRecord.objects.filter(changed(sync, side, upto), cursor=cursor).order_by().values("pk")
+    candidates = candidates.union(
+        members.filter(Q(link__state=Link.State.PROPOSED) | Q(state=Member.State.JOINING)).values("record"),
+        creates.filter(state__in=ChangeRecord.UNFINISHED).values("source"),
+        asked.values("record"),
+        shown.values("remoterecord"),
+    )
+    records = RemoteRecord.objects.filter(~Exists(active), cursor=cursor, pk__in=candidates).order_by("pk")
+    # A list, since deciding alters what this asks for.
+    return list(records.values_list("pk", flat=True).iterator())
 
 
 def _close_answered(sync: Sync) -> None:

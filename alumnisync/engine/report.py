@@ -51,15 +51,12 @@ def close_run(ctx: Context) -> None:
 
 def count_written(run: SyncRun) -> None:
     """Put how many records were written on each side into the run's counts."""
-    for name, kind in WRITTEN.items():
-        run.counts[name] = {side.value: _written(run, kind, side) for side in SIDES}
-
-
-def _written(run: SyncRun, kind: ChangeRecord.Kind, side: Side) -> int:
-    done = run.changes.filter(kind=kind, side=side, state=ChangeRecord.State.DONE)
+    done = run.changes.filter(state=ChangeRecord.State.DONE).order_by().values_list("kind", "side")
     # What is blank by now, since the person was erased, was a record each.
-    found = done.aggregate(records=Count("record", distinct=True), erased=Count("pk", filter=Q(record=None)))
-    return sum(found.values())
+    counted = done.annotate(records=Count("record", distinct=True) + Count("pk", filter=Q(record=None)))
+    written = {(kind, side): records for kind, side, records in counted}
+    for name, kind in WRITTEN.items():
+        run.counts[name] = {side.value: written.get((kind, side.value), 0) for side in SIDES}
 
 
 def _state(run: SyncRun) -> SyncRun.State:

@@ -77,6 +77,7 @@ def test_a_person_is_added_with_our_id_and_never_changed(there: StandIn) -> None
     assert (there.counts["creates"], there.counts["updates"]) == (1, 0)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(("kind", "is_made"), [("lost", True), ("500_after", True), ("reset", False)])
 def test_a_create_whose_answer_was_lost_is_found_by_a_full_list_first(
     there: StandIn, kind: str, is_made: bool, monkeypatch: pytest.MonkeyPatch

@@ -76,6 +76,7 @@ def beside(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     scene.stop()
 
 
+@pytest.mark.quick(1)
 def test_one_after_the_other_the_last_word_stays(beside: Beside) -> None:
     assert beside.phones() == (FIRST, FIRST)
     beside.told("x1", workphone=SECOND)
@@ -94,6 +95,7 @@ def test_one_after_the_other_the_last_word_stays(beside: Beside) -> None:
     assert set(beside.feed.marked.values()) == {1}
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("order", [(NAME, PLATFORM), (PLATFORM, NAME)], ids=["the feed first", "the platform first"])
 def test_both_at_once_end_in_one_question_that_shows_both(beside: Beside, order: tuple[str, str]) -> None:
     beside.told("x1", workphone=FIRST)

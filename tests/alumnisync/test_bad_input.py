@@ -224,6 +224,7 @@ MISTAKES: dict[str, tuple[tuple[str, str], str]] = {
 }
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_in_the_setup_file(mistake: str, office: Office) -> None:
     change, sentence = MISTAKES[mistake]
@@ -261,6 +262,7 @@ MISFITS: dict[str, tuple[tuple[str, str], str]] = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("misfit", MISFITS)
 def test_rules_that_a_system_can_t_follow(misfit: str, office: Office) -> None:
     change, sentence = MISFITS[misfit]
@@ -286,6 +288,7 @@ def test_a_kind_of_record_that_is_not_there(office: Office) -> None:
     carries_on(office)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("kind", ["500", "html", "cut"])
 def test_a_system_that_is_out_of_order(kind: str, office: Office) -> None:
     office.there["alumni360"].faults.next(kind, times=50)

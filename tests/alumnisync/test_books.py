@@ -99,6 +99,7 @@ def test_what_is_corrected_by_hand_closes_itself() -> None:
     assert office.crm.effects["updated"] == 0
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("how", ["refunded", "deleted"])
 def test_a_gift_that_no_longer_takes_part_is_shown_to_a_person_until_it_is_ticked_off(how: str) -> None:
     office, gift = recorded()
@@ -151,6 +152,7 @@ def test_such_an_item_can_only_be_ticked_off_and_nothing_else_can_be() -> None:
         tick_off(review, by="pat")
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("odd", "why"),
     [

@@ -100,6 +100,7 @@ def test_web_serves_the_admin_right_after_migrate(migrated: dict[str, str], tmp_
         assert not members(process.pid)
 
 
+@pytest.mark.long
 def test_a_worker_starts_and_ends_with_all_its_processes(migrated: dict[str, str], tmp_path: Path) -> None:
     with running(["worker"], migrated, tmp_path) as process:
         wait_until(lambda: len(members(process.pid)) >= 6)
@@ -108,6 +109,7 @@ def test_a_worker_starts_and_ends_with_all_its_processes(migrated: dict[str, str
         assert not members(process.pid)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 def test_a_killed_worker_leaves_nobody_working(migrated: dict[str, str], tmp_path: Path) -> None:
     with running(["worker"], migrated, tmp_path) as process:
@@ -124,6 +126,7 @@ def test_gunicorn_listens_where_it_is_told() -> None:
     assert "--workers=3" in web.gunicorn("::1", 8000, 3)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("command", ["web", "worker", "migrate"])
 def test_nothing_starts_without_its_keys_and_says_what_to_do(command: str, tmp_path: Path) -> None:
     environ = {**environment(tmp_path / "db.sqlite3"), "SECRET_KEY": "", "ALUMNISYNC_ENCRYPTION_KEYS": ""}

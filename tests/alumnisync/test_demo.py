@@ -58,6 +58,7 @@ def waiting(step: str) -> dict[str, int]:
     return {words: int(count) for count, words in (part.split(" ", 1) for part in line.split(", "))}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_demo_says_what_the_stand_ins_counted(newcomer: dict[str, str], tmp_path: Path) -> None:
     command = [sys.executable, str(MANAGE), "demo", "--once", "--people", str(PEOPLE)]
@@ -119,6 +120,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_demo_serves_the_admin_and_takes_down_all_it_started(newcomer: dict[str, str], folder: Path) -> None:
     port = free_port()

@@ -65,6 +65,7 @@ def test_a_row_says_who_where_and_what_before_and_after() -> None:
     assert cells(row, "before")[0].startswith("Byron")
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     "text", [NASTY, "+1 573 555 0100", "-5", "@x", "'tis", "two\r\nlines", "Zoë 王", "a;b,c", "#N/A"]
 )

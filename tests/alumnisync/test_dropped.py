@@ -54,6 +54,7 @@ def moments() -> list[Any]:
     return [*QUICK, *rest]
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(("approved", "point", "how"), moments())
 def test_the_database_is_taken_away(stage: Stage, approved: bool, point: str, how: str) -> None:
     stage.set(approved)
@@ -70,6 +71,7 @@ def test_the_database_is_taken_away(stage: Stage, approved: bool, point: str, ho
     stage.check_that_nothing_happened(approved)
 
 
+@pytest.mark.long
 def test_a_run_that_creates_again_blindly_is_noticed(stage: Stage) -> None:
     stage.set(True)
     stage.sync(*stage.arguments(True), code=-9, at=[points.ANSWERED, 1])

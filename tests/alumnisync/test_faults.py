@@ -111,6 +111,7 @@ def test_a_fifth_of_the_answers_is_wrong(office: Office) -> None:
     assert office.scene.counted() == counted
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("kind", ["lost", "cut", "500_after", "500", "reset", "html"])
 def test_every_create_is_answered_wrongly_once(office: Office, kind: str) -> None:
     first = office.sync(code=3)

@@ -35,6 +35,7 @@ def test_what_no_row_mentions_stays_as_it_is() -> None:
     assert world.record("x1").values == {"last": "King"}
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("order", list(permutations([9, 10, 11])))
 def test_rows_are_laid_in_the_order_of_their_ids_whatever_order_they_come_in(order: tuple[int, ...]) -> None:
     world = FeedWorld()
@@ -48,6 +49,7 @@ def test_rows_are_laid_in_the_order_of_their_ids_whatever_order_they_come_in(ord
     assert world.acknowledged() == 3
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("order", list(permutations([9, 10, 11])))
 def test_in_several_runs_a_late_row_is_history_only_for_what_newer_ones_said(order: tuple[int, ...]) -> None:
     world = FeedWorld()

@@ -61,6 +61,7 @@ def run_killed_at(world: FeedWorld, point: str, monkeypatch: pytest.MonkeyPatch)
     SyncRun.objects.filter(state="running").update(lease_owner="elsewhere|1|1|1", lease_until=timezone.now())
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("point", [point for point in points.ALL if point != points.LET_THROUGH])
 def test_the_next_run_ends_as_if_nothing_had_happened(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = scene()

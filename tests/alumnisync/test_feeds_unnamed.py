@@ -132,6 +132,7 @@ def test_the_system_may_say_later_whose_it_is() -> None:
 # --- rows that can't be read -----------------------------------------------------------------------------
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("person", "change_id", "values"),
     [("x1", "seven", {}), ("x1", "", {}), ("x" * 300, "7", {}), ("change-9", "7", {}), ("x1", "7", {"last": "\ud800"})],

@@ -176,6 +176,7 @@ def moments() -> list[Any]:
     ]
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(("stage", "approved", "point", "time"), moments(), indirect=["stage"])
 def test_the_next_run_ends_as_if_nothing_had_happened(stage: Stage, approved: bool, point: str, time: str) -> None:
     whole = stage.outcome(approved)

@@ -66,6 +66,7 @@ def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     databases.drop("now", "planned", "edited", "asked", "empty")
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("act", ["approve", "decide_from_code", "settle_match"])
 def test_a_decision_is_taken_as_a_whole(stage: Asked, act: str) -> None:
     given: list[Any] = {"approve": [stage.preview], "decide_from_code": ["right"]}.get(act, [])

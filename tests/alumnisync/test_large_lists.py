@@ -20,6 +20,7 @@ MOST = 200
 PEOPLE = int(os.environ.get("ALUMNISYNC_PEOPLE", "100000"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "people",
     [pytest.param(20_000, marks=pytest.mark.slow), pytest.param(PEOPLE, marks=pytest.mark.torture)],

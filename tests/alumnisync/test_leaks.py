@@ -83,6 +83,7 @@ def test_conflicts_refusals_reviews_and_matches_are_told_to_nobody(log: StringIO
     assert leaked(log.getvalue() + mails()) == []
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     ("error", "call"),
     [

@@ -171,6 +171,7 @@ ELSEWHERE = (points.LET_THROUGH, points.REQUESTING, points.ANSWERED, points.ACKN
 """Of approved runs, of worker threads, of feeds."""
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("point", [point for point in points.ALL if point not in ELSEWHERE])
 def test_a_run_that_lost_its_lease_stores_nothing_more(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()

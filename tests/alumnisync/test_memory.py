@@ -59,6 +59,7 @@ def most_resident() -> int:
     return int(line.split()[1]) * 1024
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells how much memory a process held at most")
 def test_a_list_of_100_000_keeps_memory_flat() -> None:
     cursor, people = polls.new_cursor(), 100_000
@@ -70,6 +71,7 @@ def test_a_list_of_100_000_keeps_memory_flat() -> None:
     assert most_resident() - before < people * (ID + STORED)
 
 
+@pytest.mark.long
 def test_matching_and_planning_keep_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     def plan(people: int) -> int:
         world = World(guards={"list": {"floor": 1_000_000}})

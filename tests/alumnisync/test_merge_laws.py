@@ -140,6 +140,7 @@ def test_law(law: Callable[[Unit], None]) -> None:
     settings(max_examples=200, deadline=None)(given(any_units())(law))()
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("feed", Side)
 @pytest.mark.parametrize("law", [it_converges, it_is_a_mirror, only_what_differs_is_written, feeds_change_alone])
 def test_law_of_a_feed(law: Callable[[Unit], None], feed: Side) -> None:

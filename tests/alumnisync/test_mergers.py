@@ -59,6 +59,7 @@ def test_who_was_to_be_created_for_takes_the_place_instead() -> None:
     assert Link.objects.count() == 1
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("chosen", ["its own", "the other"])
 def test_two_linked_people_are_asked_about_and_nothing_is_written_meanwhile(chosen: str) -> None:
     world, [(orphan, loser), (kept, winner)] = two_people()

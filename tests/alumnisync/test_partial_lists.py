@@ -135,6 +135,7 @@ def test_over_http_a_whole_list_twice_means_it_and_a_deletion_or_merger_is_told_
     }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("how", ["cut", "page", "stopped"])
 def test_over_http_a_partial_list_says_nothing(scene: Scene, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Waiting for another try takes no time here.

@@ -58,6 +58,7 @@ def test_a_run_that_is_delivered_twice_is_carried_out_once(queue: Queue) -> None
     )
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("state", ["held", "done", "partial", "failed", "stopped", "superseded"])
 def test_a_run_that_is_over_is_left_alone(queue: Queue, state: str) -> None:
     world, _ = moved()

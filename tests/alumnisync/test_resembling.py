@@ -61,6 +61,7 @@ def test_a_spouse_on_one_side_is_not_created_by_itself(world: World) -> None:
     assert asked.record.remote_id == left
 
 
+@pytest.mark.quick(1)
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("choice", "created", "linked"), [("link", 0, True), ("create", 1, True), ("ignore", 0, False)]

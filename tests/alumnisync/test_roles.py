@@ -23,7 +23,7 @@ from tests.alumnisync.access import (
     STRANGER,
     Access,
 )
-from tests.alumnisync.walk import Page, digest, everything, moved, pages
+from tests.alumnisync.walk import Page, everything, pages, snapshot
 
 pytestmark = pytest.mark.django_db
 
@@ -126,21 +126,21 @@ def is_sent_to_sign_in(answer: HttpResponseBase) -> bool:
     return answer.status_code == 302 and answer.headers["Location"].startswith("/admin/login/")
 
 
+@pytest.mark.quick(3)
 @every_role
 def test_looking_changes_nothing_and_is_for_whom_it_should(site: list[Page], role: str) -> None:
     client = client_of(role)
-    before = digest()
     wrong = []
-    for page in site:
-        # Django answers to HEAD as to GET; ours say which methods they take.
-        for method in (client.get, client.head) if page.methods else (client.get,):
-            answer = method(page.address)
-            status = read(answer)
-            if not is_right_look(answer, page, role):
-                wrong.append(f"{page}: {role} got {status}")
-            if moved(before):
-                wrong.append(f"{page}: {method.__name__} changed {moved(before)}")
-                before = digest()
+    with snapshot() as changed:
+        for page in site:
+            # Django answers to HEAD as to GET; ours say which methods they take.
+            for method in (client.get, client.head) if page.methods else (client.get,):
+                answer = method(page.address)
+                status = read(answer)
+                if not is_right_look(answer, page, role):
+                    wrong.append(f"{page}: {role} got {status}")
+                if tables := changed():
+                    pytest.fail(f"{page}: {method.__name__} changed {tables}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -154,30 +154,31 @@ def is_right_look(answer: HttpResponseBase, page: Page, role: str) -> bool:
     return answer.status_code in REFUSED or (role == STRANGER and answer.status_code == 404)
 
 
+@pytest.mark.quick(3)
 @every_role
 def test_buttons_work_for_whom_they_should_and_change_nothing_for_others(site: list[Page], role: str) -> None:
     client = client_of(role)
-    before = digest()
     wrong = []
-    for page in site:
-        access = ACCESS[page.name]
-        for answer, changed in posted(client, page, before):
-            if role in access.acts:
-                good = answer.status_code < 500 and answer.status_code not in REFUSED
-            else:
-                good = not changed and is_refusal(answer, access, role)
-            if not good:
-                wrong.append(f"{page}: {role} got {answer.status_code}, changed {changed}")
+    with snapshot() as changed:
+        for page in site:
+            access = ACCESS[page.name]
+            for answer in posted(client, page):
+                if role in access.acts:
+                    good = answer.status_code < 500 and answer.status_code not in REFUSED
+                else:
+                    good = not changed() and is_refusal(answer, access, role)
+                if not good:
+                    wrong.append(f"{page}: {role} got {answer.status_code}, changed {changed()}")
     assert not wrong, "\n".join(wrong)
 
 
-def posted(client: Client, page: Page, before: dict[str, str]) -> Iterator[tuple[HttpResponseBase, list[str]]]:
+def posted(client: Client, page: Page) -> Iterator[HttpResponseBase]:
     """What an empty form does; it is undone."""
     try:
         with transaction.atomic():
             answer = client.post(page.address)
             read(answer)
-            yield answer, moved(before)
+            yield answer
             raise Undo
     except Undo:
         return
@@ -193,9 +194,9 @@ def is_refusal(answer: HttpResponseBase, access: Access, role: str) -> bool:
 
 def test_nothing_is_taken_from_another_site(site: list[Page]) -> None:
     client = client_of(ADMINISTRATOR, enforce_csrf_checks=True)
-    before = digest()
-    assert not [f"{page} {status}" for page in site if (status := client.post(page.address).status_code) != 403]
-    assert not moved(before)
+    with snapshot() as changed:
+        assert not [f"{page} {status}" for page in site if (status := client.post(page.address).status_code) != 403]
+        assert not changed()
 
 
 @every_role
@@ -214,6 +215,7 @@ def test_nothing_is_done_by_a_link() -> None:
         assert not [kind for kind in kinds if getattr(page, kind, ())], page.opts.label
 
 
+@pytest.mark.quick(3)
 @every_role
 def test_the_menu_leads_nowhere_that_is_refused(site: list[Page], role: str) -> None:
     if role == NOBODY:

@@ -107,6 +107,7 @@ def test_a_lost_answer_is_found_out_in_the_same_run() -> None:
     assert world.right.values("person", people[1][1])["last"] == "Y"
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("after", [True, False])
 @pytest.mark.parametrize("findable", [None, frozenset()])
 def test_a_create_whose_answer_was_lost_is_never_made_twice(after: bool, findable: Any) -> None:

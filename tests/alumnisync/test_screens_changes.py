@@ -100,6 +100,7 @@ def test_a_form_leads_to_no_other_site(admin_client: Client) -> None:
     assert retry(admin_client, change, next="https://example.org/").redirect_chain == [(WAITING, 302)]
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("role", [VIEWERS, REVIEWERS, EDITORS, OPERATORS])
 def test_trying_again_is_for_operators(role: str, client: Client) -> None:
     _world, (change, *_) = refused(1)

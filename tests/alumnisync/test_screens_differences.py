@@ -37,7 +37,7 @@ def differing() -> tuple[World, Link]:
     world.pair_up()
     left = world.left.put("person", {"first": "=Bill", "last": "Gray", "email": "g@example.org", "phone": ""})
     right = world.right.put("person", {"first": "William", "last": "Gray", "email": "g@example.org", "phone": ""})
-    world.go()
+    world.approve(world.run()["run"])
     world.left.alter("person", left, {"phone": "+15735550101"})
     world.right.alter("person", right, {"phone": "+15735550102"})
     world.run()

@@ -160,6 +160,7 @@ def test_a_new_preview_and_stopping_it(admin_client: Client) -> None:
     assert started.state == "stopped"
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("role", [VIEWERS, REVIEWERS, EDITORS, OPERATORS])
 def test_each_button_is_there_for_whoever_may_press_it(role: str, client: Client) -> None:
     _world, run = previewed()

@@ -76,6 +76,7 @@ def sheet(answer: Any) -> list[tuple[Any, ...]]:
     return list(load_workbook(io.BytesIO(answer.content)).worksheets[0].iter_rows(values_only=True))
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("which", ["field-pairs", "drop-down-pairs"])
 def test_a_viewer_downloads_every_file_and_it_comes_up_as_it_was(

@@ -186,6 +186,7 @@ def test_a_row_that_is_ticked_is_removed(edith: Client, sync: Sync) -> None:
     assert saved(sync).match == [[["email"], ["Email"]]]
 
 
+@pytest.mark.quick(5)
 @pytest.mark.parametrize(
     ("cell", "wrong", "sentence"),
     [
@@ -256,6 +257,7 @@ def test_of_two_who_edit_at_once_the_second_keeps_what_she_typed(edith: Client, 
     assert sync.schedule == "30 6 * * 1-5"
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("chosen", "cron"),
     [

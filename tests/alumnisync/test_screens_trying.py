@@ -102,6 +102,7 @@ def test_a_sync_that_is_not_there_is_not_found(admin_client: Client, world: Worl
     assert admin_client.post(reverse(f"admin:mappings_sync_{name}", args=[world.sync.pk + 1]), page).status_code == 404
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("name", ["try", "count"])
 @pytest.mark.parametrize(("role", "status"), [(VIEWERS, 403), (REVIEWERS, 403), (OPERATORS, 403), (EDITORS, 200)])
 def test_only_who_edits_rules_may_try_them(

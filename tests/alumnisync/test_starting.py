@@ -269,6 +269,7 @@ def test_a_queued_run_is_taken_back(queue: Queue) -> None:
         starting.stop(run, by="pat")
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("point", [points.PAGE_LANDED, points.CHUNK_PLANNED, points.SENDING])
 def test_a_run_under_way_stops_at_its_next_beat(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world, people = settled(3)

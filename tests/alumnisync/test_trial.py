@@ -210,6 +210,7 @@ def test_a_draft_is_not_tried_while_answers_are_missing() -> None:
         world.run(preview=True)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("point", [points.MATCHED, points.CHUNK_PLANNED, points.PLANNED])
 @pytest.mark.parametrize("how", ["fails", "dies"])
 def test_a_trial_that_ends_half_way_leaves_nothing_either(

@@ -176,6 +176,7 @@ def test_two_people_approve_the_same_run(stage: Rivals) -> None:
     stage.check_that_nothing_happened(True)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("in_browser", [True, False])
 def test_two_people_decide_the_same_conflict_differently(stage: Rivals, in_browser: bool) -> None:
     stage.set(False)

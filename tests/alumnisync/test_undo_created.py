@@ -68,6 +68,7 @@ def test_left_it_stays_linked() -> None:
     assert Review.objects.get(unit="created").state == "closed"
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("key", ["left_id", ""])
 def test_unlinked_neither_is_linked_or_created_again(key: str) -> None:
     office = Maker(right={"key_field": key})

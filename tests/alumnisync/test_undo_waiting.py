@@ -30,6 +30,7 @@ def refused(run: int | SyncRun) -> str:
     return str(caught.value)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("preview", [False, True])
 def test_runs_and_previews_leave_an_undo_that_waits_as_it_is(preview: bool) -> None:
     office = Office(people=2)

@@ -14,6 +14,7 @@ MAIL = "ada@example.org"
 TORN = "\ud800"
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("bad", [TORN, 2**70, {TORN: 1}, [{"deep": TORN}]], ids=["text", "number", "name", "inside"])
 @pytest.mark.parametrize("several", [False, True])
 def test_whoever_has_a_partner_that_cannot_be_stored_is_asked_about_and_not_created(bad: Any, several: bool) -> None:

@@ -177,6 +177,7 @@ def test_the_preset_for_gifts_makes_an_opportunity_of_what_is_settled(there: Vau
     assert "fund_2" in there.waiting("opportunities")[0]
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(("fault", "is_made"), [("lost", True), ("500_after", True), ("reset", False)])
 def test_a_person_whose_adding_was_not_answered_is_looked_for_first(
     fault: str, is_made: bool, monkeypatch: pytest.MonkeyPatch

@@ -66,6 +66,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     office.scene.stop()
 
 
+@pytest.mark.long
 def test_a_preview_and_its_approval_are_carried_out_by_a_worker(office: Office) -> None:
     with running(["worker"], office.environ, office.folder):
         office.code(f"starting.start(Sync.objects.get(name='{NAME}'), by='pat', preview=True)")
@@ -96,6 +97,7 @@ def test_a_sync_starts_by_itself_when_it_is_due(office: Office) -> None:
     assert (by, due) == ("", 1)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only the lease tells that a process died")
 @pytest.mark.parametrize("approved", [True, False])
 def test_a_run_whose_worker_was_killed_is_taken_up_by_the_next(office: Office, approved: bool) -> None:
@@ -125,6 +127,7 @@ def test_a_run_whose_worker_was_killed_is_taken_up_by_the_next(office: Office, a
     assert apart == ([] if approved else ["Lefty"])
 
 
+@pytest.mark.long
 def test_two_workers_do_a_run_once(office: Office) -> None:
     with running(["worker"], office.environ, office.folder), running(["worker"], office.environ, office.folder):
         office.code(

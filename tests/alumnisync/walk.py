@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -36,6 +37,7 @@ PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 # Sessions begin and end with who looks; that somebody signed in is not a page's doing.
 NOT_COMPARED = ("django_session",)
 ROOT = "/admin/"
+HARMLESS = ("SELECT", "SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,30 @@ def moved(before: dict[str, str]) -> list[str]:
     """The tables that are not what they were."""
     now = digest()
     return sorted(table for table in before if before[table] != now[table])
+
+
+@contextmanager
+def snapshot() -> Iterator[Callable[[], list[str]]]:
+    """Gives what tells, as often as it is asked within, which tables are not what they were at the beginning.
+
+    The tables are read only where a statement was run meanwhile that may have changed something.
+    """
+    before = digest()
+    written: list[str] = []
+
+    def note(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if not sql.lstrip().upper().startswith(HARMLESS):
+            written.append(sql)
+        return execute(sql, *rest)
+
+    def changed() -> list[str]:
+        tables = moved(before) if written else []
+        if not tables:
+            written.clear()
+        return tables
+
+    with connection.execute_wrapper(note):
+        yield changed
 
 
 def everything() -> World:

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 PEOPLE = "Person ID;Name;E-mail\n007;Zoë Example;zoe@example.edu\n008;Ann Example;ann@example.edu\n"
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(("theme", "width"), [("light", WIDE), ("dark", PHONE)])
 def test_a_list_is_uploaded_and_used(theme: str, width: int, sign_in: SignIn, pictures: Path, tmp_path: Path) -> None:
     list_ = tmp_path / "list.csv"

@@ -65,6 +65,7 @@ OF_CONNECTIONS = (("CRM", "edit/"), ("Reunion list", "files/"), ("Clubs", "turn-
 """Connection → a page of it."""
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(("theme", "width"), [("light", WIDE), ("dark", WIDE), ("light", PHONE)])
 def test_no_page_has_barriers_or_runs_out_of_the_window(
     theme: str, width: int, sign_in: SignIn, busy: Stage, pictures: Path

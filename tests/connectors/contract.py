@@ -325,6 +325,7 @@ class ConnectorContract:
         list(bench.connector.read(bench.object_type, [id], bench.fields))
         assert_no_secret(bench, "\n".join([*seen, caplog.text, *(str(vars(line)) for line in caplog.records)]))
 
+    @pytest.mark.long
     def test_memory_does_not_grow_with_pages(self, bench: Bench) -> None:
         bench.fill(12 * bench.page_size)
         sizes: list[int] = []

@@ -245,6 +245,7 @@ def test_an_ods_file_with_rows_that_stand_for_several(folder: Path) -> None:
     assert found["2"].problem == "“Id” says the same in rows 6 and 7. Leave one row of each."
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_two_hundred_thousand_rows_leave_memory_flat(folder: Path) -> None:
     with (folder / "people.csv").open("w", encoding="utf-8") as file:

@@ -216,6 +216,7 @@ def test_what_only_python_calls_a_number_is_none(value: str) -> None:
     assert "it is not a number" in refuse("value|float", value)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("opening", "closing"), [("(", ")"), ("[", "]"), ("-", ""), ("not ", ""), ("{'a': ", "}"), ("", "[0]")]
 )
