@@ -15,14 +15,15 @@ SCREENS = ("test_screens_", "test_roles", "test_admin", "test_pages", "test_plai
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the pages' tests by the names of their files, and the cases that the quick tests leave out."""
-    cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    cases: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
     for item in items:
         if item.path.name.startswith(SCREENS):
             item.add_marker(pytest.mark.screens)
-        if item.get_closest_marker("quick") and not item.get_closest_marker("torture"):
-            cases[item.nodeid.partition("[")[0]].append(item)
-    for same in cases.values():
-        _mark_all_but(same, same[0].get_closest_marker("quick").args[0])
+        quick = item.get_closest_marker("quick")
+        if quick and not item.get_closest_marker("torture"):
+            cases[item.nodeid.partition("[")[0], quick.args[0]].append(item)
+    for (_, few), same in cases.items():
+        _mark_all_but(same, few)
 
 
 def _mark_all_but(cases: list[pytest.Item], few: int) -> None:
