@@ -12,6 +12,7 @@ from alumnisync.models import ChangeRecord, Link, SyncRun
 from alumnisync.review import approve, decide
 from alumnisync.undo import Refused, told, undo
 from connectors.records import MISSING, Rejected
+from tests.alumnisync.feed_scene import FeedWorld
 from tests.alumnisync.test_drift import found
 from tests.alumnisync.test_several import Office as SeveralOffice
 from tests.alumnisync.test_statements import statements
@@ -374,3 +375,22 @@ def test_statements_do_not_grow_with_the_people() -> None:
             office.undo(run)
         counts.append(len(sent))
     assert counts[1] - counts[0] < 20, counts
+
+
+def test_what_a_feed_brought_is_put_back_and_only_a_later_row_counts_again() -> None:
+    world = FeedWorld()
+    ada = world.contact("x1", first="Ada", last="Byron")
+    world.told("x1", last="King")
+    run = world.run()["run"]
+    assert world.held(ada)["last"] == "King"
+    done = world.approve(undo(SyncRun.objects.get(pk=run), by="pat").pk)
+    assert (done["state"], done["updated"], world.held(ada)["last"]) == ("done", {"left": 0, "right": 1}, "Byron")
+    written = world.writes()
+    world.run()
+    assert (world.writes(), world.held(ada)["last"]) == (written, "Byron")
+    world.told("x1", first="Augusta")
+    world.run()
+    assert (world.held(ada)["first"], world.held(ada)["last"]) == ("Augusta", "Byron")
+    world.told("x1", last="Noel")
+    world.run()
+    assert (world.held(ada)["last"], world.open_rows()) == ("Noel", [])
