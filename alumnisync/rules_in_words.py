@@ -125,17 +125,20 @@ class InWords:
             return "; ".join(f"{ABSENCES[kind]}: {self._choices[word][each]}" for kind, each in value.items())
         if word in self._choices:
             return self._choices[word].get(value, str(value))
+        return self._joined(word, value) or NOTHING
+
+    def _joined(self, word: str, value: Any) -> str:
         if word == "match":
-            return "; ".join(map(_rule, value)) or NOTHING
+            return "; ".join(map(_rule, value))
         if word == "pairs":
-            return ", ".join(f"{left} ↔ {right}" for left, right in value) or NOTHING
+            return ", ".join(f"{left} ↔ {right}" for left, right in value)
         if word in BY_SIDE:
-            return "; ".join(f"{self.sides[side]}: {as_text(each)}" for side, each in value.items()) or NOTHING
+            return "; ".join(f"{self.sides[side]}: {as_text(each)}" for side, each in value.items())
         if word in ("on_create", "deactivate"):
-            return ", ".join(f"{name} = {as_text(each)}" for name, each in value.items()) or NOTHING
+            return ", ".join(f"{name} = {as_text(each)}" for name, each in value.items())
         if isinstance(value, list):
-            return ", ".join(map(str, value)) or NOTHING
-        return NOTHING if value == "" else as_text(value)
+            return ", ".join(map(str, value))
+        return "" if value == "" else as_text(value)
 
     def _changes(self, old: Plain | None, new: Plain | None) -> Iterable[str]:
         if old is None or new is None:

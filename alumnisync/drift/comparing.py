@@ -20,7 +20,7 @@ from alumnisync.engine.draft import planned_to
 from alumnisync.engine.lease import Lease
 from alumnisync.engine.mergers import frozen
 from alumnisync.engine.plan import RECORDED_UNIT, Person, Planner
-from alumnisync.engine.presence import newest_first, presence_of, sides_of
+from alumnisync.engine.presence import members_of, newest_first, presence_of, sides_of
 from alumnisync.engine.questions import Questions
 from alumnisync.engine.references import References
 from alumnisync.engine.units import SIDES, Apart, Base, Outcome, Sight, Verdict
@@ -149,9 +149,7 @@ class _Chunk:
     def __init__(self, comparing: Comparing, ids: list[int]) -> None:
         self.comparing, self.ctx = comparing, comparing.ctx
         self.links = Link.objects.in_bulk(ids)
-        self.members: dict[int, list[Member]] = defaultdict(list)
-        for member in Member.objects.filter(link_id__in=ids).select_related("record"):
-            self.members[member.link_id].append(member)
+        self.members = members_of(ids)
         self.questions = Questions(ids)
         self.changes, self.under_way = self._unfinished(ids)
         self.merged = frozen(self.ctx.sync, ids)

@@ -6,7 +6,6 @@ person stays, alone, in a link of one side: neither linked nor created again unt
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from alumnisync.engine.context import Context, chunks
+from alumnisync.engine.context import Context, chunks, grouped
 from alumnisync.engine.poll import LISTS_UNTIL_GONE
 from alumnisync.engine.presence import newest_first
 from alumnisync.engine.trial import is_trial
@@ -206,9 +205,8 @@ def _dissolve(ctx: Context, rows: Sequence[Absence]) -> None:
     links = [row.link_id for row in rows]
     sending = ChangeRecord.objects.filter(link__in=links, state=ChangeRecord.State.SENDING)
     under_way = set(sending.values_list("link_id", flat=True))
-    members: dict[tuple[int, str], list[Member]] = defaultdict(list)
-    for one in Member.objects.filter(link__in=links).select_related("record"):
-        members[one.link_id, one.side].append(one)
+    there = Member.objects.filter(link__in=links).select_related("record")
+    members = grouped(there, lambda one: (one.link_id, one.side))
     ending = [
         row for row in rows
         if row.link_id not in under_way and lost(ctx, Side(row.side), members[row.link_id, row.side], row)

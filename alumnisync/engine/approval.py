@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from alumnisync.engine.context import Context, chunks
+from alumnisync.engine.context import Context, chunks, grouped
 from alumnisync.engine.holding import held_by, waiting_for
 from alumnisync.engine.key_index import index
 from alumnisync.engine.keys import identity_rules
 from alumnisync.engine.opening import match_reader
-from alumnisync.engine.presence import Presence, presence_of, sides_of
+from alumnisync.engine.presence import Presence, members_of, presence_of, sides_of
 from alumnisync.engine.undone import leave_units
 from alumnisync.engine.units import SIDES
 from alumnisync.models import ChangeRecord, FieldChange, Link, MatchKey, Member, SyncRun
@@ -72,14 +71,10 @@ def drop_creates_found(ctx: Context, upto: Mapping[Side, int]) -> None:
 
 def _drop(ctx: Context, links: list[int]) -> None:
     changes = ctx.run.changes.filter(link_id__in=links, state=State.PLANNED).select_related("link")
-    members: dict[int, list[Member]] = defaultdict(list)
-    for member in Member.objects.filter(link_id__in=links).select_related("record"):
-        members[member.link_id].append(member)
+    members = members_of(links)
     everybody = [(Side(one.side), one.record) for ones in members.values() for one in ones]
     ctx.references.load(everybody, [change.link.bases for change in changes if change.link])
-    fields: dict[int, list[FieldChange]] = defaultdict(list)
-    for row in FieldChange.objects.filter(change__in=changes):
-        fields[row.change_id].append(row)
+    fields = grouped(FieldChange.objects.filter(change__in=changes), lambda row: row.change_id)
     sides = {pk: _sides(ctx, ones) for pk, ones in members.items()}
     if ctx.run.kind == SyncRun.Kind.UNDO:
         leave_units(changes, fields, _fallen_units(ctx, changes, fields, sides))
@@ -88,6 +83,11 @@ def _drop(ctx: Context, links: list[int]) -> None:
         change for change in changes
         if change.link_id and not _stands(ctx, change, fields[change.pk], sides.get(change.link_id))
     ]  # fmt: skip
+    _drop_changes(changes, fallen)
+
+
+def _drop_changes(changes: Iterable[ChangeRecord], fallen: Iterable[ChangeRecord]) -> None:
+    """Drop what fell; with a link that was only proposed, all that hangs on it."""
     unborn = {one.link_id for one in fallen if one.link and one.link.state == Link.State.PROPOSED}
     dropped = [one.pk for one in fallen] + [one.pk for one in changes if one.link_id in unborn]
     ChangeRecord.objects.filter(pk__in=dropped).update(state=State.DROPPED, reason=MOVED, finished_at=timezone.now())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +16,7 @@ from alumnisync.engine.identity import BY_PERSON
 from alumnisync.engine.mergers import frozen
 from alumnisync.engine.newcomers import Newcomers
 from alumnisync.engine.plan import FROZEN, Held, Person
-from alumnisync.engine.presence import Presence, presence_of, sides_of
+from alumnisync.engine.presence import Presence, members_of, presence_of, sides_of
 from alumnisync.engine.questions import Questions, held_by
 from alumnisync.engine.sheet import Sheet, field_change
 from alumnisync.engine.tries import Retry, Tries
@@ -51,9 +50,7 @@ class Chunk:
         self.ctx = ctx
         self.sheet = Sheet(ctx.run)
         self.links = Link.objects.in_bulk(ids)
-        self.members: dict[int, list[Member]] = defaultdict(list)
-        for member in Member.objects.filter(link_id__in=ids).select_related("record"):
-            self.members[member.link_id].append(member)
+        self.members = members_of(ids)
         self.stirred: list[Member] = []
         self.questions = Questions(ids)
         self.tries = Tries(ctx.run, ids, (one.record_id for members in self.members.values() for one in members))

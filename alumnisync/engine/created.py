@@ -6,12 +6,11 @@ off: what the rules say for that is written. Leave: it stays. Nothing is deleted
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 
-from alumnisync.engine.context import Context, chunks
+from alumnisync.engine.context import Context, chunks, grouped
 from alumnisync.engine.identity import UNLINK
 from alumnisync.engine.plan import CREATED_UNIT, DEACTIVATED, Held
 from alumnisync.engine.questions import Questions, held_by
@@ -111,9 +110,8 @@ def dissolve(ctx: Context) -> None:
 
 
 def _dissolve(ctx: Context, reviews: Sequence[Review]) -> None:
-    members: dict[int, list[Member]] = defaultdict(list)
-    for member in Member.objects.filter(link__in=[one.link_id for one in reviews]):
-        members[member.link_id].append(member)
+    there = Member.objects.filter(link__in=[one.link_id for one in reviews])
+    members = grouped(there, lambda one: one.link_id)
     told: list[tuple[Match, list[int]]] = []
     over, out = [], []
     for review in reviews:

@@ -44,9 +44,7 @@ class FeedLanding(Landing):
         came = [(record.change_id, self._row(record, now)) for record in page.records]
         with transaction.atomic():
             self._lock()
-            erased = self._erased({id for change_id, row in came for id in (row.remote_id, f"{UNNAMED}{change_id}")})
-            taken = [one for one in came if not erased & {one[1].remote_id, f"{UNNAMED}{one[0]}"}]
-            self.erased_rows += sorted({key for key, _ in came if is_number(key)} - {key for key, _ in taken})
+            taken = self._without_erased(came)
             rows = {change_id: row for change_id, row in taken if not row.problem}
             unreadable = {change_id: row for change_id, row in taken if row.problem}
             known = _known_rows(self.cursor, [change_id for change_id, _ in taken if is_number(change_id)])
@@ -56,6 +54,14 @@ class FeedLanding(Landing):
             if page.cursor is not None:
                 Cursor.objects.filter(pk=self.cursor.pk).update(position=page.cursor)
         self.read += len(page.records)
+
+    def _without_erased(self, came: Sequence[tuple[str, RemoteRecord]]) -> list[tuple[str, RemoteRecord]]:
+        """(change id, row) of people who were not erased; the others are noted."""
+        ids = [{row.remote_id, f"{UNNAMED}{change_id}"} for change_id, row in came]
+        erased = self._erased(set().union(*ids))
+        pairs = list(zip(came, ids, strict=True))
+        self.erased_rows += [one[0] for one, its in pairs if its & erased and is_number(one[0])]
+        return [one for one, its in pairs if not its & erased]
 
     def _row(self, record: Record, now: datetime) -> RemoteRecord:
         """What a row says; one that can't be read gets a record of its own, so that it spoils nobody else's."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from alumnisync.engine.context import Context
+from alumnisync.engine.context import Context, grouped
 from alumnisync.engine.members import Spoken, Units, Voice, age, spoken
 from alumnisync.engine.plan import Held
 from alumnisync.engine.units import Apart, Base
@@ -107,12 +108,14 @@ def presence_of(ctx: Context, side: Side, members: Iterable[Member]) -> Presence
     return Presence(side, known, there, spoken(units, side, now), former)
 
 
+def members_of(links: Collection[int]) -> defaultdict[int, list[Member]]:
+    """Link → its members, with their records."""
+    return grouped(Member.objects.filter(link__in=links).select_related("record"), lambda one: one.link_id)
+
+
 def sides_of(members: Iterable[Member]) -> dict[Side, list[Member]]:
     """Side → the person's records there."""
-    found: dict[Side, list[Member]] = {}
-    for one in members:
-        found.setdefault(Side(one.side), []).append(one)
-    return found
+    return grouped(members, lambda one: Side(one.side))
 
 
 def voice_of(record: RemoteRecord) -> Voice:

@@ -6,7 +6,6 @@ goes out, and its outcome in one transaction after the answer.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -16,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from alumnisync.engine import points
-from alumnisync.engine.context import Context, End
+from alumnisync.engine.context import Context, End, grouped
 from alumnisync.engine.deliver import Courier
 from alumnisync.engine.duplicates import said_new
 from alumnisync.engine.faults import FAULTS_IN_A_ROW, FaultyRun
@@ -139,9 +138,8 @@ class _Push:
             yield self._orders(rows)
 
     def _orders(self, rows: Sequence[ChangeRecord]) -> list[Order]:
-        fields: dict[int, list[FieldChange]] = defaultdict(list)
-        for row in FieldChange.objects.filter(change__in=rows).order_by("pk"):
-            fields[row.change_id].append(row)
+        written = FieldChange.objects.filter(change__in=rows).order_by("pk")
+        fields = grouped(written, lambda row: row.change_id)
         orders = [order_of(change, fields[change.pk], self.end) for change in rows]
         if not self.erased:
             return orders

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from alumnisync.engine.context import CHUNK, Context, End, chunks
+from alumnisync.engine.context import CHUNK, Context, End, chunks, grouped
 from alumnisync.engine.deliver import NOT_WRITTEN, Courier
 from alumnisync.engine.faults import is_fault
 from alumnisync.engine.orders import Delivery, Fate, Order
@@ -119,9 +119,8 @@ def _creates(ctx: Context, end: End) -> list[ChangeRecord]:
 
 
 def _orders(changes: Iterable[ChangeRecord], end: End) -> list[Order]:
-    fields: dict[int, list[FieldChange]] = defaultdict(list)
-    for row in FieldChange.objects.filter(change__in=[change.pk for change in changes]).order_by("pk"):
-        fields[row.change_id].append(row)
+    rows = FieldChange.objects.filter(change__in=[change.pk for change in changes]).order_by("pk")
+    fields = grouped(rows, lambda row: row.change_id)
     return [order_of(change, fields[change.pk], end) for change in changes]
 
 

@@ -5,7 +5,6 @@ Each batch is one transaction with a fixed number of statements.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from alumnisync.engine.context import CHUNK, Context, End, chunks
+from alumnisync.engine.context import CHUNK, Context, End, chunks, grouped
 from alumnisync.engine.deliver import IS_THERE
 from alumnisync.engine.duplicates import Refused, ask_about
 from alumnisync.engine.landing import fingerprint_of, prune, renumber
@@ -92,9 +91,8 @@ class _Batch:
         self.deliveries = {delivery.change_id: delivery for delivery in deliveries}
         self.changes = ChangeRecord.objects.select_related("record", "source").in_bulk(self.deliveries)
         self.links = _locked(change.link_id for change in self.changes.values())
-        self.fields: dict[int, list[FieldChange]] = defaultdict(list)
-        for row in FieldChange.objects.filter(change_id__in=self.deliveries):
-            self.fields[row.change_id].append(row)
+        rows = FieldChange.objects.filter(change_id__in=self.deliveries)
+        self.fields = grouped(rows, lambda row: row.change_id)
         self.landed = self._landed()
         self.taken = self._taken()
         self.erased = self._erased()

@@ -15,17 +15,17 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from alumnisync.engine import points
-from alumnisync.engine.context import Context, chunks
+from alumnisync.engine.context import Context, chunks, grouped
 from alumnisync.engine.created import Made
 from alumnisync.engine.guard import Hold
 from alumnisync.engine.mergers import frozen
 from alumnisync.engine.plan import Person
-from alumnisync.engine.presence import Presence, presence_of, sides_of
+from alumnisync.engine.presence import Presence, members_of, presence_of, sides_of
 from alumnisync.engine.reverting import Stand, Written, revert
 from alumnisync.engine.sheet import Sheet, field_change
 from alumnisync.engine.undone import line_left
 from alumnisync.engine.units import SIDES, UNDONE, Base
-from alumnisync.models import ChangeRecord, FieldChange, Link, Member, Question, Review, SyncRun
+from alumnisync.models import ChangeRecord, FieldChange, Link, Question, Review, SyncRun
 from connectors.records import MISSING
 from mappings import paths
 from mappings.rules import Side
@@ -110,13 +110,9 @@ class _Chunk:
     def __init__(self, ctx: Context, ids: Sequence[int], changes: QuerySet[ChangeRecord]) -> None:
         self.ctx, self.sheet = ctx, Sheet(ctx.run)
         self.links = Link.objects.in_bulk(ids)
-        self.changes: dict[int, list[ChangeRecord]] = defaultdict(list)
-        for change in changes.select_related("record"):
-            self.changes[change.link_id or 0].append(change)
+        self.changes = grouped(changes.select_related("record"), lambda change: change.link_id or 0)
         self.fields = _fields(changes, ctx.run.only.get("units", ()))
-        self.members: dict[int, list[Member]] = defaultdict(list)
-        for member in Member.objects.filter(link_id__in=ids).select_related("record"):
-            self.members[member.link_id].append(member)
+        self.members = members_of(ids)
         everybody = [(Side(one.side), one.record) for members in self.members.values() for one in members]
         ctx.references.load(everybody, (link.bases for link in self.links.values()))
         self.merging = frozen(ctx.sync, ids)
@@ -205,10 +201,7 @@ class _Chunk:
 
 def _fields(changes: QuerySet[ChangeRecord], units: Sequence[str]) -> dict[int, list[FieldChange]]:
     rows = FieldChange.objects.filter(change__in=changes, change__kind=Kind.UPDATE).order_by("pk")
-    found: dict[int, list[FieldChange]] = defaultdict(list)
-    for row in rows.filter(unit__in=units) if units else rows:
-        found[row.change_id].append(row)
-    return found
+    return grouped(rows.filter(unit__in=units) if units else rows, lambda row: row.change_id)
 
 
 def _now(change: ChangeRecord, path: str) -> object:
