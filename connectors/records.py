@@ -54,7 +54,8 @@ class Record:
     deleted      the system reports it as deleted; values may then be empty
     merged_into  id of the record it was merged into, or ""
     change_id    feeds only: the id of the row that brought it
-    problem      why this record alone could not be decoded, for people; such a record is set aside
+    problem      why this record alone could not be decoded, for people; such a record is set aside, and its
+                 values are what could be read all the same: by them it is found to be somebody's partner
     """
 
     id: str

@@ -15,6 +15,7 @@ from django.db.models import Count, Model, Q, QuerySet
 
 from alumnisync.engine.bodies import CROWD, Candidate, Standing, crowd
 from alumnisync.engine.identity import APART, DUPLICATE, MERGED, UNLINK
+from alumnisync.engine.landing import is_whole
 from alumnisync.models import Link, Match, MatchKey, Member
 from connectors.models import RemoteRecord
 from mappings.models import Sync
@@ -104,7 +105,7 @@ class Neighbourhood:
                 None if pk in self.far else self.linked.get(pk),
             )
             for pk, record in self.records.items()
-            if not record.unnamed or self._waits(record, blocked)
+            if not (_was_never_read(record) or (record.unnamed and not self._waits(record, blocked)))
         ]
 
     def members(self) -> dict[int, set[int]]:
@@ -175,6 +176,11 @@ class Neighbourhood:
         if record.gone_at or blocked(record):
             return Standing.ABSENT
         return Standing.NEW if record.pk in new else Standing.FREE
+
+
+def _was_never_read(record: RemoteRecord) -> bool:
+    """Whether it is gone and always was in disorder: most likely it is there by now under an id of its own."""
+    return bool(record.gone_at and record.problem and not is_whole(record.fingerprint))
 
 
 def gather(sync: Sync, ids: Iterable[int], several: Set[Side] = frozenset()) -> Neighbourhood:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.factories import World
+from connectors.models import Connection
+from mappings.models import SyncSide
+from tests.factories import PAIRS, World
 
 pytestmark = pytest.mark.django_db
 
 MAIL = "ada@example.org"
 TORN = "\ud800"
+SHEET = {
+    "path": "people.csv",
+    "key": "Id",
+    "mode": "full",
+    "encoding": "",
+    "requests_per_second": 1000,
+    "concurrency": 1,
+    "timeout": 5,
+}
 
 
 @pytest.mark.quick(3)
@@ -44,3 +56,22 @@ def test_on_a_side_with_several_it_goes_with_nobody() -> None:
     world.right.put("person", {"first": TORN, "last": "Byron", "email": MAIL, "left_id": ""})
     done = world.go()
     assert (done["created"]["right"], len(world.matches()), world.linked()) == (0, 1, set()), done
+
+
+def test_a_row_of_a_spreadsheet_without_its_key_keeps_its_person_from_being_created_again(
+    settings: Any, tmp_path: Path
+) -> None:
+    settings.FILES_FOLDER = tmp_path
+    people = tmp_path / "people.csv"
+    people.write_text("Id,first,last,email\n1,Grace,Hopper,grace@example.org\n,Ada,Byron,ada@example.org\n")
+    world = World(PAIRS[:3], left={"create": "automatic", "on_create": {"Id": "9"}}, right={"key_field": ""})
+    sheet = Connection.objects.create(name="Sheet", system="spreadsheet", settings=SHEET)
+    SyncSide.objects.filter(version=world.version, side="left").update(connection=sheet, object_type="rows")
+    world.right.put("person", {"first": "Ada", "last": "Byron", "email": MAIL, "phone": ""})
+    for _ in range(2):
+        done = world.go()
+        assert (done["created"]["left"], len(world.matches())) == (0, 1), done
+    people.write_text(people.read_text().replace("\n,Ada", "\n2,Ada"))
+    for _ in range(3):
+        done = world.go()
+    assert (done["created"]["left"], world.matches(), world.linked()) == (0, [], {("2", "person-000001")}), done

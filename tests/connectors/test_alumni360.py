@@ -190,6 +190,7 @@ def test_what_is_no_user_is_set_aside_alone(there: StandIn, monkeypatch: pytest.
         ("?1.3", True),
         ("2", False),
     ]
+    assert [record.values for record in records(pages)[1:3]] == [{}, {"first_name": "No id"}]
     assert not any(page.complete for page in pages)
 
 

@@ -209,6 +209,7 @@ def test_what_is_no_person_is_set_aside_alone() -> None:
     assert [(record.id, bool(record.problem)) for record in records(pages)] == [
         ("1", False), ("?1", True), ("?2", True), ("?3", True), ("2", False),
     ]  # fmt: skip
+    assert [record.values for record in records(pages)[1:3]] == [{}, {"name": {}}]
     assert not any(page.complete for page in pages)
 
 

@@ -193,6 +193,7 @@ def test_what_has_no_id_is_set_aside_alone(there: There, monkeypatch: pytest.Mon
         ("?3", True),
         ("?4", True),
     ]
+    assert [record.values for record in records(found)[1:3]] == [{}, {"name": "x"}]
     assert not any(page.complete for page in found)
 
 

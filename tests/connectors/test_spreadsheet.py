@@ -188,6 +188,12 @@ def test_what_is_wrong_is_told_by_its_row_and_the_others_go_on(folder: Path) -> 
         "row 8": "Row 7 (line 8 in a text editor): "
         "The quotation marks in this row don't fit together, so its cells can't be told apart.",
     }
+    assert {id: found[id].values.get("Name") for id in told} == {
+        "row 4": "Nobody",
+        "3": "Cy",
+        "5": "Eve",
+        "row 8": None,
+    }
     assert found["1"].values == {"Id": "1", "Name": "Ann", "Note": "two\nlines"}
     assert found["007"].values == {"Id": "007", "Name": "Guy", "Note": ""}
     assert not last.complete
@@ -231,6 +237,7 @@ def test_an_excel_workbook_comes_as_text(folder: Path) -> None:
     assert found["1"].values == {"Id": "1", "Born": "1982-08-05", "Gifts": "12.5", "Zip": "01234"}
     assert found["2"].values["Born"] == "2026-01-02T03:04:05"
     assert "Row 2: “Full” is worked out by a formula" in asked["1"].problem
+    assert asked["1"].values == found["1"].values
     assert asked["2"].values["Full"] == "plain"
 
 

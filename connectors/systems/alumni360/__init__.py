@@ -282,7 +282,8 @@ class Alumni360(Connector):
         """A user as a record; `place` names one that can't be read."""
         id = id_of(user)
         if not id:
-            return Record(place, problem="360Alumni sent something that isn't a user with a user_id.")
+            said = user if isinstance(user, dict) else {}
+            return Record(place, said, problem="360Alumni sent something that isn't a user with a user_id.")
         return Record(
             id,
             {**user, "user_id": id},

@@ -23,7 +23,8 @@ def record_of(row: Any, fields: Collection[str], place: str) -> Record:
     """A row as a record. fields: paths asked for; place: names a row that can't be read."""
     id = row.get("_id") if isinstance(row, dict) else None
     if not isinstance(id, str) or not id:
-        return Record(place, problem="Alumni Spaces sent something that isn't a record with an _id.")
+        said = row if isinstance(row, dict) else {}
+        return Record(place, said, problem="Alumni Spaces sent something that isn't a record with an _id.")
     return Record(
         id,
         {name: _plain(value) for name, value in row.items() if not _STAMP.fullmatch(name)},

@@ -169,7 +169,8 @@ class Rest(Connector):
         """A row as a record; `place` names one that can't be read."""
         id = id_at(row, about.id)
         if not id or not isinstance(row, dict):
-            return Record(place, problem=f"{self._session.place} sent something without an id under “{about.id}”.")
+            problem = f"{self._session.place} sent something without an id under “{about.id}”."
+            return Record(place, row if isinstance(row, dict) else {}, problem=problem)
         return Record(
             id,
             row,

@@ -295,17 +295,20 @@ class Spreadsheet(Connector):
 
 def _record(row: Found, fields: Sequence[str]) -> Record:
     """A row as a record, with all columns but those of formulas."""
+    values = {name: cell for name, cell in row.values.items() if cell is not None}
     if row.problem:
-        return Record(row.id, problem=row.problem)
+        # In a row that is torn, nothing says whether a cell is blank.
+        return Record(row.id, {name: cell for name, cell in values.items() if cell}, problem=row.problem)
     wanted = {path.partition(".")[0].partition("[")[0] for path in fields} | set(fields)
     refused = [name for name, cell in row.values.items() if cell is None and name in wanted]
     if refused:
         return Record(
             row.id,
+            values,
             problem=f"{row.where}: “{refused[0]}” is worked out by a formula, or is an error of the spreadsheet. "
             "Put the value itself there.",
         )
-    return Record(row.id, {name: cell for name, cell in row.values.items() if cell is not None})
+    return Record(row.id, values)
 
 
 def _fitted(cells: Sequence[str], count: int) -> list[str]:
