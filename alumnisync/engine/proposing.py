@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from alumnisync.engine.identity import Decision
 from alumnisync.engine.neighbours import Neighbourhood
 from alumnisync.models import Link, Match, Member, SyncRun
@@ -73,10 +75,11 @@ class _Proposing:
             *(knot.waiting for knot in self.decision.knots),
             (record for record, _ in self.decision.joins),
         )
+        # Whoever moves from one person to another leaves before they join: nobody is in two links.
         self._withdraw(kept, taken, fresh)
-        self._join(taken, fresh)
+        self._leave(kept, taken, fresh)
+        self._join(kept)
         _rename({link: wanted[records] for link, records in kept.items()})
-        self._regroup(kept, taken)
         _bring_up(self.run, {one: rule for one, rule in wanted.items() if one not in kept.values()}, self.sides)
 
     def _wanted(self, created: Set[Side]) -> dict[Records, str]:
@@ -108,22 +111,22 @@ class _Proposing:
         if stale:
             withdraw(self.run, stale, taken)
 
-    def _join(self, taken: Set[int], fresh: Set[int]) -> None:
-        """Records that join a link do so when the plan is carried out."""
-        joins, before = dict(self.decision.joins), self.found.joining
-        over = [one for pk, one in before.items() if pk in fresh and joins.get(pk) != one.link_id]
-        if over:
-            _release(self.run, over, taken)
-            Member.objects.filter(pk__in=[one.pk for one in over]).delete()
-        new = {pk: link for pk, link in joins.items() if pk not in before or before[pk].link_id != link}
-        self._add(new, Member.State.JOINING)
-
-    def _regroup(self, kept: Mapping[Link, Records], taken: Set[int]) -> None:
+    def _leave(self, kept: Mapping[Link, Records], taken: Set[int], fresh: Set[int]) -> None:
+        """Take records out of proposals that go on without them, and out of links that they no longer join."""
+        joins = dict(self.decision.joins)
+        over = [one.pk for pk, one in self.found.joining.items() if pk in fresh and joins.get(pk) != one.link_id]
         out = [(link.pk, pk) for link, records in kept.items() for pk in self.found.proposals[link] - records]
-        if out:
-            rows = Member.objects.filter(link__in=[link for link, _ in out], record__in=[pk for _, pk in out])
+        if over or out:
+            left = Q(pk__in=over) | Q(link__in=[link for link, _ in out], record__in=[pk for _, pk in out])
+            rows = Member.objects.filter(left)
             _release(self.run, rows, taken)
             rows.delete()
+
+    def _join(self, kept: Mapping[Link, Records]) -> None:
+        """Records that join a link do so when the plan is carried out; a proposal has all of its own at once."""
+        before = {pk: one.link_id for pk, one in self.found.joining.items()}
+        joins = {pk: link for pk, link in self.decision.joins if before.get(pk) != link}
+        self._add(joins, Member.State.JOINING)
         self._add({pk: link.pk for link, records in kept.items() for pk in records - self.found.proposals[link]})
 
     def _add(self, joined: Mapping[int, int], state: str = Member.State.PRESENT) -> None:

@@ -248,6 +248,21 @@ def test_a_record_that_comes_later_joins_by_its_key_and_its_value_is_a_change(of
     assert office.is_at_rest()
 
 
+def test_who_was_proposed_with_one_person_and_turns_out_to_be_another_s_joins_them(office: Office) -> None:
+    office.put("left"), office.put("right")
+    office.run()
+    office.put(office.one, email="bo@example.org")
+    stays, goes = (office.put(office.many, email="bo@example.org") for _ in range(2))
+    office.run(preview=True)
+    office.edit(office.many, goes, email=ADA["email"])
+    office.run(preview=True)
+    done = office.run()
+    assert (done["state"], done["matches"]) == ("done", 0)
+    assert sorted(len(one) for one in office.linked()) == [2, 3]
+    assert [len(one) for one in office.linked() if stays in one] == [2]
+
+
+
 def test_who_was_to_join_and_no_longer_shares_the_key_is_somebody_else(office: Office) -> None:
     office.ada(2)
     office.run()
