@@ -135,8 +135,8 @@ class Sight:
         return not self.is_refused(side)
 
     def _is_change_without_base(self, side: Side) -> bool:
-        if self.feed is not None:
-            return side is self.feed and not self.is_refused(side)
+        if side is self.feed:
+            return not self.is_refused(side)
         return not self.is_new() and not self.now[side].is_blank
 
     def is_refused(self, side: Side) -> bool:

@@ -41,9 +41,9 @@ class Case:
         now = self.now[side]
         if now == UNKNOWN:
             return False
-        if self.feed and side not in self.base:
-            # Who brings changes, and only they, says with every value that it changed.
-            return side == self.feed and now != self.refused.get(side)
+        if side == self.feed and side not in self.base:
+            # Who brings changes says with every value that it changed.
+            return now != self.refused.get(side)
         if not self.base:
             return False
         # A side without base is one that never spoke: nothing there cannot be a removal.

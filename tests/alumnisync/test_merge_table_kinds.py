@@ -69,6 +69,14 @@ def test_the_table_notices_a_feed_that_is_met_as_a_record(monkeypatch: pytest.Mo
     assert any(answer(case) != judge(case) for case in feeds())
 
 
+def test_what_the_other_side_filled_in_since_a_feed_s_blank_is_a_change_of_its_own() -> None:
+    """It was blank when we created it, which its system does not show: the feed's next word must not go over it."""
+    case = Case(
+        {"left": "x", "right": "y"}, {"left": BLANK}, dict(zip(SIDES, ("off", "automatic"), strict=True)), feed="left"
+    )
+    assert (answer(case), answer(case).verdict) == (judge(case), "conflict")
+
+
 # --- groups ----------------------------------------------------------------------------------------------
 
 PARTS = [(one, two) for one, two in product((BLANK, "x", "y"), repeat=2)]

@@ -262,7 +262,6 @@ def test_who_was_proposed_with_one_person_and_turns_out_to_be_another_s_joins_th
     assert [len(one) for one in office.linked() if stays in one] == [2]
 
 
-
 def test_who_was_to_join_and_no_longer_shares_the_key_is_somebody_else(office: Office) -> None:
     office.ada(2)
     office.run()
