@@ -97,9 +97,19 @@ PEOPLE = (4, 420, 0)
 """On both sides, on the left only: their creates go to the right 200 in a call."""
 
 
+class Crowd(Scene):
+    """So many come at once that no limit for new records would let them through."""
+
+    def setup(self) -> dict[str, Any]:
+        setup = super().setup()
+        for sync in setup["syncs"]:
+            sync["guards"] = {"created": {"floor": 1000}}
+        return setup
+
+
 @pytest.fixture(scope="module")
 def crowd(nursery: Nursery, databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    scene = Scene(UNKEYED, people=PEOPLE)
+    scene = Crowd(UNKEYED, people=PEOPLE)
     stage = Stage(nursery, databases, tmp_path_factory.mktemp("crowd"), UNKEYED, scene)
     yield stage
     stage.stop()
