@@ -116,9 +116,11 @@ def _changing(links: Mapping[int, int], states: Sequence[str]) -> set[int | None
 
 
 def _asked(links: Mapping[int, int], state: Question.State) -> set[int]:
-    """The links about which there are questions in this state."""
-    return {
-        link
-        for model in (Conflict, Review)
-        for link in model.objects.filter(link__in=list(links.values()), state=state).values_list("link", flat=True)
-    }
+    """The links about which there are questions in this state, those of an undo apart that nobody approved yet."""
+    asked: set[int] = set()
+    for model in (Conflict, Review):
+        questions = model.objects.filter(link__in=list(links.values()), state=state)
+        if state == Question.State.HELD:
+            questions = questions.exclude(run__kind=SyncRun.Kind.UNDO)
+        asked.update(questions.order_by().values_list("link", flat=True))
+    return asked

@@ -11,11 +11,12 @@ from alumnisync.engine import undone
 from alumnisync.engine.admission import approved_and_unfinished
 from alumnisync.engine.queued import work
 from alumnisync.forgetting import forget
-from alumnisync.models import ChangeRecord, FieldChange, Link, SyncRun
+from alumnisync.models import ChangeRecord, FieldChange, Link, Review, SyncRun
 from alumnisync.review import Refusal, approve, reject
 from alumnisync.undo import Refused, can_be_undone, prepare, undo
 from connectors.records import NeedsAttention
 from mappings.models import Sync
+from tests.alumnisync.feed_scene import FeedWorld
 from tests.alumnisync.gifts import Office as GiftOffice
 from tests.alumnisync.undos import Office
 from tests.factories import PAIRS, World
@@ -231,3 +232,15 @@ def test_a_sync_without_rules_in_force_undoes_nothing() -> None:
     world.version.state = "retired"
     world.version.save()
     assert "no rules in force" in refused(run)
+
+
+def test_rows_of_a_feed_are_acknowledged_while_an_undo_of_the_create_waits() -> None:
+    world = FeedWorld(right={"create": "automatic"})
+    world.told("x1", first="Ada", last="Byron", email="ada@example.org")
+    created = world.run()
+    assert created["created"]["right"] == 1
+    shown = undo(SyncRun.objects.get(pk=created["run"]), by="pat")
+    assert (shown.state, Review.objects.get().state) == ("held", "held")
+    world.told("x1", last="King")
+    assert world.run()["updated"]["right"] == 1
+    assert (world.open_rows(), Review.objects.get().state) == ([], "held")
