@@ -10,9 +10,10 @@ QUICK := tests/mappings tests/connectors/test_alumni360.py tests/connectors/test
 # Where the two databases go different ways: landing, matching, leases, bulk statements, a whole run.
 ON_BOTH := tests/alumnisync/test_run.py tests/alumnisync/test_landing.py tests/alumnisync/test_match.py \
     tests/alumnisync/test_settle.py tests/alumnisync/test_lease.py tests/alumnisync/test_statements.py \
-    tests/connectors/test_bulk.py tests/connectors/test_models.py \
+    tests/alumnisync/test_several.py tests/alumnisync/test_feeds.py tests/connectors/test_bulk.py tests/connectors/test_models.py \
     tests/alumnisync/test_two_at_once.py tests/alumnisync/test_dropped.py tests/alumnisync/test_kills_deciding.py \
-    tests/alumnisync/test_erasing_beside.py tests/alumnisync/test_drift_reports.py
+    tests/alumnisync/test_undo.py tests/alumnisync/test_erasing.py tests/alumnisync/test_erasing_beside.py \
+    tests/alumnisync/test_drift_reports.py
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test long newer postgres torture bench lint types format migrations
@@ -24,11 +25,12 @@ demo: $(VENV)/installed
 
 # pytest runs last: its closing line is the last one of the whole.
 test: lint types
-	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and not screens and not long and not torture" $(ON_BOTH)
 	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup -m "not long and not torture"
 
-# What every change has to pass as well, and nobody wants to wait for each time: further cases, long lists, the installation guide.
+# What every change has to pass as well, and nobody wants to wait for each time: what goes different ways on PostgreSQL,
+# further cases, long lists, the installation guide.
 long: $(VENV)/installed-dev
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and not screens and not torture" $(ON_BOTH)
 	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup -m "long and not torture"
 
 # The quick tests under every newer interpreter there is.
