@@ -17,7 +17,7 @@ from connectors.models import RemoteRecord
 from mappings.rules import Side, SideRules
 from tests.factories import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.quick(1)]
 
 OFF = "record['status'] == 'off'"
 WAYS = (("missing",), ("deleted", "merged", "disabled"))
@@ -75,7 +75,6 @@ def right_members(people: People, *kinds: str) -> int:
     return Member.objects.filter(side="right", record__remote_id__in=ids).count()
 
 
-@pytest.mark.quick(1)
 @every_kind
 def test_each_is_told_apart_and_listed_and_nothing_is_asked_or_written(kinds: tuple[str, ...]) -> None:
     world, people = office("flag", kinds)
@@ -123,7 +122,6 @@ def test_whoever_is_gone_is_never_created_again_whatever_the_word(kinds: tuple[s
     assert len(world.right.live("person")) == (3 if "missing" in kinds else 2)
 
 
-@pytest.mark.quick(1)
 @every_kind
 def test_it_closes_itself_when_the_record_is_seen_again(kinds: tuple[str, ...]) -> None:
     world, people = office({**dict.fromkeys(kinds, "review")}, kinds)
@@ -134,7 +132,6 @@ def test_it_closes_itself_when_the_record_is_seen_again(kinds: tuple[str, ...]) 
     assert len(rows()) == len(kinds)
 
 
-@pytest.mark.quick(1)
 @every_kind
 def test_kept_as_it_is_nobody_is_asked_again_until_it_is_seen(kinds: tuple[str, ...]) -> None:
     world, people = office("review", kinds)
@@ -148,7 +145,6 @@ def test_kept_as_it_is_nobody_is_asked_again_until_it_is_seen(kinds: tuple[str, 
     assert rows("open", "decided") == []
 
 
-@pytest.mark.quick(1)
 @every_kind
 def test_unlinked_by_the_next_run_and_linked_again_by_a_person_alone(kinds: tuple[str, ...]) -> None:
     world, people = office("review", kinds)

@@ -12,7 +12,7 @@ from connectors.records import Rejected
 from tests.alumnisync.gifts import Office
 from tests.factories import PAIRS, World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained"), pytest.mark.quick(1)]
 
 
 def recorded(**options: Any) -> tuple[Office, str]:
@@ -99,7 +99,6 @@ def test_what_is_corrected_by_hand_closes_itself() -> None:
     assert office.crm.effects["updated"] == 0
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("how", ["refunded", "deleted"])
 def test_a_gift_that_no_longer_takes_part_is_shown_to_a_person_until_it_is_ticked_off(how: str) -> None:
     office, gift = recorded()

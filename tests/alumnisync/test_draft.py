@@ -16,7 +16,7 @@ from alumnisync.review import approve, decide, reject, settle_match
 from connectors.records import Rejected
 from tests.factories import PAIRS, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.quick(1)]
 
 HOME = ({"left": "city", "right": "city", "group": "home"}, {"left": "zip", "right": "zip", "group": "home"})
 MARY = {"first": "Mary", "last": "Somerville", "email": "m@example.org"}

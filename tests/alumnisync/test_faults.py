@@ -15,7 +15,7 @@ from connectors.models import Connection
 from connectors.sandbox.salesforce.writes import WriteError
 from tests.alumnisync.scene import ON_ALUMNI, Scene
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.quick(1)]
 
 NAME = "both-ways"
 KINDS = ("429", "500", "reset", "lost", "cut", "html", "500_after")

@@ -12,7 +12,7 @@ from alumnisync.review import decide
 from connectors.records import NeedsAttention, Rejected, Temporary
 from tests.alumnisync.feed_scene import ONE_WAY, FeedWorld
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained"), pytest.mark.quick(1)]
 
 
 def test_what_changed_goes_to_the_person_the_feed_names() -> None:

@@ -12,7 +12,7 @@ from alumnisync.review import Refusal, settle_match
 from connectors.models import FeedRow, RemoteRecord
 from tests.alumnisync.feed_scene import FeedWorld
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.quick(1)]
 
 MAIL = "ada@example.org"
 

@@ -12,7 +12,7 @@ from tests.alumnisync.scene import ON_ALUMNI, ON_CRM
 from tests.alumnisync.test_kills import KEYED, KILLED, Databases
 from tests.alumnisync.test_two_at_once import ACTS, Rivals
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deciding")]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.xdist_group("deciding")]
 
 TWIN = 900
 
@@ -66,7 +66,6 @@ def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     databases.drop("now", "planned", "edited", "asked", "empty")
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("act", ["approve", "decide_from_code", "settle_match"])
 def test_a_decision_is_taken_as_a_whole(stage: Asked, act: str) -> None:
     given: list[Any] = {"approve": [stage.preview], "decide_from_code": ["right"]}.get(act, [])

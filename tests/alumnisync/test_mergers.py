@@ -8,7 +8,7 @@ from alumnisync.models import Link, Member
 from alumnisync.review import Refusal, settle_match
 from tests.factories import World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained"), pytest.mark.quick(1)]
 
 
 def two_people(count: int = 2) -> tuple[World, list[tuple[str, str]]]:
@@ -59,7 +59,6 @@ def test_who_was_to_be_created_for_takes_the_place_instead() -> None:
     assert Link.objects.count() == 1
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("chosen", ["its own", "the other"])
 def test_two_linked_people_are_asked_about_and_nothing_is_written_meanwhile(chosen: str) -> None:
     world, [(orphan, loser), (kept, winner)] = two_people()

@@ -13,7 +13,7 @@ from connectors.models import RemoteRecord
 from connectors.records import NeedsAttention, Temporary, Unknown
 from tests.factories import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.quick(1)]
 
 LOST = "The answer was lost."
 NO_LOOK_UP: dict[str, Any] = {"findable": frozenset()}

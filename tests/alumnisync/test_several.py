@@ -16,7 +16,7 @@ from connectors.records import Values
 from tests.alumnisync.test_statements import statements
 from tests.factories import PAIRS, World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_explained"), pytest.mark.quick(1)]
 
 CONSENT = {"left": "no_mail", "right": "no_mail", "kind": "consent", "restricted_when": {"left": True, "right": True}}
 DEAD = {"left": "dead", "right": "dead", "kind": "deceased"}
@@ -160,7 +160,6 @@ def test_the_most_restricted_speaks_for_consent(office: Office) -> None:
     assert office.is_at_rest()
 
 
-@pytest.mark.quick(1)
 def test_lifting_a_restriction_takes_a_person_and_lifts_it_everywhere(office: Office) -> None:
     ids = office.ada(3)
     office.run()
@@ -197,7 +196,6 @@ def test_a_death_that_one_of_them_reports_is_reviewed(office: Office) -> None:
     assert office.run()["reviews"] == 1
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("how", ["gone", "out of scope"])
 def test_a_record_that_leaves_takes_its_value_along_and_nothing_is_written(office: Office, how: str) -> None:
     office = scoped(office.many)

@@ -18,7 +18,7 @@ from mappings.models import MappingVersion, Sync
 from tests.alumnisync.queueing import approved, draft_of, fresh, last_run, settled
 from tests.factories import PAIRS, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.quick(1)]
 
 ONE_WAY = tuple({**pair, "to_right": "off"} for pair in PAIRS)
 """Rules in force that send nothing to the right."""

@@ -12,7 +12,7 @@ from alumnisync.review import Refusal, approve, reject, tick_off
 from alumnisync.undo import settle_created
 from tests.alumnisync.undos import Office
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.quick(1)]
 
 MARY = {"first": "Mary", "last": "Somerville", "email": "mary@example.org", "phone": ""}
 
@@ -68,7 +68,6 @@ def test_left_it_stays_linked() -> None:
     assert Review.objects.get(unit="created").state == "closed"
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("key", ["left_id", ""])
 def test_unlinked_neither_is_linked_or_created_again(key: str) -> None:
     office = Maker(right={"key_field": key})
