@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from alumnisync.describing import Misfit, describe, fitted, lengths, problems, warnings
+from alumnisync.engine.admission import Busy
 from alumnisync.engine.context import Context, End
 from alumnisync.engine.lease import Lease, is_dead
 from alumnisync.engine.plan import Planner
@@ -73,6 +74,21 @@ def _open_end(side: Side, row: SyncSide, say: Callable[[str], None]) -> End:
 
 def _names(described: ObjectType) -> frozenset[str]:
     return frozenset(field.name for field in described.fields)
+
+
+def read_anew(version: MappingVersion) -> None:
+    """Have the next run of these rules read whole lists, whatever their systems say has changed.
+
+    Raises Busy while a run works with the records. What a feed brings is read on from where it is.
+    """
+    for row in version.sides.select_related("connection"):
+        described = recall(row.connection, row.object_type)
+        cursors = Cursor.objects.filter(connection=row.connection, object_type=row.object_type)
+        if described is None or described.feed:
+            continue
+        if cursors.exclude(lease_owner="").exists():
+            raise Busy(f"A run works with the records of {row.connection.name}. Wait until it has ended.")
+        cursors.update(position=None)
 
 
 def claim(cursors: list[Cursor], lease: Lease, say: Callable[[str], None]) -> None:

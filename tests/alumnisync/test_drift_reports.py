@@ -14,6 +14,8 @@ from django.utils import timezone
 from alumnisync import drift, due, tasks
 from alumnisync.engine.chunk import Chunk
 from alumnisync.models import DriftReport, SyncRun
+from connectors.models import Cursor
+from connectors.records import Temporary
 from mappings.models import Sync
 from tests.factories import World
 
@@ -173,3 +175,32 @@ def test_the_command_says_what_differs_and_ends_by_the_exit_codes(monkeypatch: p
     lost.version.state = "draft"
     lost.version.save()
     assert told(lost.sync.name)[0] == 2
+
+
+def test_read_anew_it_finds_what_the_systems_lists_of_changes_left_out() -> None:
+    world = settled()
+    (left, right), _ = (*world.left.live("person"), *world.right.live("person")), world.pair_up()
+    world.run()
+    world.left.rows["person"][left].values["first"] = "Zoë"
+    world.run()
+    assert "0 differ" in told(world.sync.name)[1]
+    written = world.writes()
+
+    code, text = told(world.sync.name, "--fresh", "--json")
+
+    assert (code, json.loads(text)["fields"]["first|first"]) == (0, {"equal": 1, "planned": 1})
+    assert world.writes() == written
+    world.run()
+    assert world.right.values("person", right)["first"] == "Zoë"
+
+
+def test_nothing_is_read_anew_beside_a_run_nor_compared_where_it_could_not_be_read() -> None:
+    world = settled()
+    Cursor.objects.update(lease_owner="elsewhere")
+    code, text = told(world.sync.name, "--fresh", "--json")
+    assert (code, "works with the records" in json.loads(text)["error"]) == (4, True)
+    Cursor.objects.update(lease_owner="")
+    world.left.fail(Temporary("Too busy."), "poll")
+    code, text = told(world.sync.name, "--fresh", "--json")
+    assert (code, "so nothing was compared. Too busy." in json.loads(text)["error"]) == (4, True)
+    assert not DriftReport.objects.exists()

@@ -11,7 +11,10 @@ from alumnisync.command import Answer, AnsweringCommand, Exit, Failure, find_syn
 from alumnisync.drift import NotReady, make
 from alumnisync.drift.reasons import Outside, Reason
 from alumnisync.drift.words import MEANINGS, OUTSIDE
-from alumnisync.models import DriftReport
+from alumnisync.engine.opening import read_anew
+from alumnisync.engine.run import Busy, Refused, run_sync
+from alumnisync.models import DriftReport, SyncRun
+from mappings.models import MappingVersion
 
 
 class Command(AnsweringCommand):
@@ -19,16 +22,32 @@ class Command(AnsweringCommand):
 
     def add_own_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", metavar="NAME", help="the sync's name")
+        parser.add_argument(
+            "--fresh",
+            action="store_true",
+            help="read all of both systems anew first, by a preview: finds also what their lists of changes left out",
+        )
 
     def answer(self, **options: Any) -> Answer:
         sync = find_sync(options["name"])
-        self.progress(f"Comparing the people of {sync}…")
         try:
+            if options["fresh"] and (version := sync.active_version()):
+                self._read(version)
+            self.progress(f"Comparing the people of {sync}…")
             report = make(sync, by=whoami())
-        except NotReady as error:
+        except Busy as error:
+            raise Failure(str(error), Exit.FAILED) from error
+        except (NotReady, Refused) as error:
             raise Failure(str(error)) from error
         code = Exit.SET_ASIDE if report.unknown else Exit.DONE
         return Answer(as_json(report), sentences(report), code)
+
+    def _read(self, version: MappingVersion) -> None:
+        """Read both systems whole; nothing is written there."""
+        read_anew(version)
+        run = run_sync(version.sync, preview=True, by=whoami(), say=self.progress)
+        if run.state == SyncRun.State.FAILED:
+            raise Failure(f"The two systems could not be read, so nothing was compared. {run.reason}", Exit.FAILED)
 
 
 def as_json(report: DriftReport) -> dict[str, Any]:
