@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from django import forms
 
+from connectors import lastly
 from connectors.base import Connector, ConnectorSettings, FileLook
 from connectors.folder import file_trouble, inside, name_of, usable_path
 from connectors.records import (
@@ -219,6 +220,7 @@ class Spreadsheet(Connector):
             stamp, snapshot = self._now()
             judged = self._judged(snapshot, writes)
             rows = [row for row in judged if not isinstance(row, ConnectorError)]
+            lastly.look()
             trouble = self._add(stamp, snapshot, rows)
         for write, row in zip(writes, judged, strict=True):
             if isinstance(row, ConnectorError):
