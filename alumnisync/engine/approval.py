@@ -56,8 +56,9 @@ def drop_what_moved(ctx: Context, upto: Mapping[Side, int]) -> None:
 def drop_creates_found(ctx: Context, upto: Mapping[Side, int]) -> None:
     """Creates of people who share a match key with somebody who came over there after the plan was shown."""
     rules = identity_rules(ctx.sync.pk, ctx.rules)
+    reader, lease = match_reader(ctx.planner), ctx.lease
     for side in SIDES:
-        index(ctx.sync, side, ctx.ends[side].cursor, upto[side], rules, match_reader(ctx.planner), ctx.beat)
+        index(ctx.sync, side, ctx.ends[side].cursor, upto[side], rules, reader, ctx.beat, lease.hold)
     creates = ctx.run.changes.filter(kind=ChangeRecord.Kind.CREATE, state=State.PLANNED)
     for side in SIDES:
         there = MatchKey.objects.filter(sync=ctx.sync, side=side, digest=OuterRef("digest"), rule=OuterRef("rule"))

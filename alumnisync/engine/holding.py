@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -60,14 +60,16 @@ def _keep(run: SyncRun, gone: int, created: Mapping[Side, int], figures: Iterabl
     run.counts["figures"] = kept
 
 
-def hold(run: SyncRun, holds: Iterable[Hold]) -> None:
-    """Set the held part of the plan apart, so that the rest can go through."""
+def hold(run: SyncRun, holds: Iterable[Hold], check: Callable[[], None] = lambda: None) -> None:
+    """Set the held part of the plan apart, so that the rest can go through. check: first in each transaction"""
     for item in holds:
         if item.guard == "created":
             creates = run.changes.filter(kind=ChangeRecord.Kind.CREATE, side=item.direction, state=PLANNED)
-            creates.update(state=ChangeRecord.State.HELD, guard=item.guard, reason=item.reason)
+            with transaction.atomic():
+                check()
+                creates.update(state=ChangeRecord.State.HELD, guard=item.guard, reason=item.reason)
         elif item.unit:
-            _hold_field(run, item)
+            _hold_field(run, item, check)
 
 
 def held_by(item: Hold) -> Q:
@@ -159,14 +161,17 @@ def _gone(ctx: Context) -> int:
     return gone.filter(record__gone_at__gt=last.started_at).count() if last and last.started_at else gone.count()
 
 
-def _hold_field(run: SyncRun, item: Hold) -> None:
+def _hold_field(run: SyncRun, item: Hold, check: Callable[[], None]) -> None:
     side = Side(item.direction)
-    reviews_of(run, item, Question.State.OPEN).update(state=Question.State.HELD, reason=item.reason)
+    with transaction.atomic():
+        check()
+        reviews_of(run, item, Question.State.OPEN).update(state=Question.State.HELD, reason=item.reason)
     sends = Q(kind=ChangeRecord.Kind.UPDATE, side=side)
     removals = Q(kind=ChangeRecord.Kind.SETTLE, side=side.other)
     affected = run.changes.filter(sends | removals, state=PLANNED, fields__unit=item.unit, fields__urgent=False)
     for ids in chunks(affected.order_by("pk").values_list("pk", flat=True).distinct().iterator(CHUNK)):
         with transaction.atomic():
+            check()
             _split(ids, item)
 
 

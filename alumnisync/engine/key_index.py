@@ -25,9 +25,11 @@ def index(
     rules: Sequence[IdentityRule],
     canonical: Callable[[Side, str], Reader],
     beat: Callable[[], None],
+    hold: Callable[[], None] = lambda: None,
 ) -> int:
     """Store the keys of what changed; also of who is linked, gone or out of scope, for they block.
 
+    beat: called after each chunk; hold: first in each transaction
     Gives how many records that were.
     """
     readers = {path: canonical(side, path) for rule in rules if not rule.holder for path in rule.paths[side]}
@@ -40,6 +42,7 @@ def index(
         .only("remote_id", "values", "change_no", "gone_at")[:CHUNK]
     ):
         with transaction.atomic():
+            hold()
             _store_keys(sync, side, [one for one in records if one.values or not one.gone_at], rules, readers)
         beat()
         last = (records[-1].change_no, records[-1].pk)

@@ -48,19 +48,20 @@ def match(
     in_scope: InScope,
     canonical: Callable[[Side, str], Reader],
     beat: Callable[[], None],
+    hold: Callable[[], None] = lambda: None,
 ) -> Matched:
     """Propose links and ask questions, for what changed up to `upto` and what was left unfinished.
 
     in_scope: who takes part, the pilot apart; canonical: how values of a path are read to be compared;
-    beat: called after each chunk. Raises nothing of its own.
+    beat: called after each chunk; hold: first in each transaction. Raises nothing of its own.
     """
     found = identity_rules(run.sync_id, rules)
-    news = sum(index(run.sync, side, cursors[side], upto[side], found, canonical, beat) for side in Side)
+    news = sum(index(run.sync, side, cursors[side], upto[side], found, canonical, beat, hold) for side in Side)
     if news > CHUNK:
         bulk.recount(RemoteRecord, MatchKey)
     _close_answered(run.sync)
     sides = {cursors[side].pk: side for side in Side}
-    matching = _Matching(run, found, sides, rules, in_scope)
+    matching = _Matching(run, found, sides, rules, in_scope, hold)
     for side in Side:
         for ids in _slices(_undecided(run.sync, side, cursors[side], upto[side])):
             matching.take(side, ids)
@@ -98,6 +99,7 @@ class _Matching:
         sides: Mapping[int, Side],
         agreed: Rules,
         in_scope: InScope,
+        hold: Callable[[], None],
     ) -> None:
         self.run = run
         self.rules = rules
@@ -106,6 +108,7 @@ class _Matching:
         self.several = {side for side in Side if agreed.sides[side].several}
         self.created = {side for side in Side if agreed.sides[side.other].create is not Create.OFF}
         self.in_scope = in_scope
+        self.hold = hold
         self.settled: set[int] = set()
         self.ignored: set[tuple[str, bytes]] = set()
         self.linked = 0
@@ -117,6 +120,7 @@ class _Matching:
         if not start:
             return
         with transaction.atomic():
+            self.hold()
             found = gather(self.run.sync, start, self.several)
             decision = self._decide(found)
             fresh = found.records.keys() - found.far - self.settled

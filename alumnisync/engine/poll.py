@@ -78,7 +78,7 @@ def poll(
     It may stop at any page, by an error of the connector or a killed process, and goes on from there.
     """
     started = timezone.now()
-    begin(cursor, wanted, narrow)
+    begin(cursor, wanted, narrow, hold)
     landing = FeedLanding(cursor, described) if described.feed else Landing(cursor, described.volatile)
     landing.hold = hold
     complete = False
@@ -135,9 +135,10 @@ def judge_list(count: int, accepted: int | None, limits: ListLimits, label: str)
     )
 
 
-def begin(cursor: Cursor, wanted: Sequence[str], narrow: str) -> None:
+def begin(cursor: Cursor, wanted: Sequence[str], narrow: str, hold: Callable[[], None] = lambda: None) -> None:
     """Bring the cursor up to date; with more fields or another filter it starts from nothing."""
     with transaction.atomic():
+        hold()
         now = Cursor.objects.select_for_update().get(pk=cursor.pk)
         if not set(wanted) <= set(now.fields) or narrow != now.narrow:
             now.position, now.narrow = None, narrow

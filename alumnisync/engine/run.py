@@ -303,6 +303,7 @@ def _match(ctx: Context, upto: Mapping[Side, int]) -> None:
         in_scope=ctx.takes_part,
         canonical=match_reader(ctx.planner),
         beat=ctx.beat,
+        hold=ctx.lease.hold,
     )
     for sentence in matched.ignored_keys:
         ctx.say(sentence)
@@ -316,7 +317,7 @@ def _guard(ctx: Context, verdicts: list[Hold]) -> list[Hold]:
         planned = ctx.run.changes.filter(state=ChangeRecord.State.PLANNED).count()
         holds.insert(0, Hold("version", "", "", "", planned, 0, UNAPPROVED))
     else:
-        hold(ctx.run, holds)
+        hold(ctx.run, holds, ctx.lease.hold)
     ctx.run.holds = [item.as_json() for item in holds]
     absences.believe(ctx, is_held=any(item.guard == "gone" for item in holds))
     absences.count_noted(ctx)

@@ -66,7 +66,7 @@ def draft_undo(ctx: Context, upto: Mapping[Side, int]) -> None:
     ctx.run.counts[IDS_LEFT] = written.filter(kind=Kind.STAMP).count()
     changes = written.exclude(kind=Kind.STAMP).order_by("pk")
     for loose in chunks(changes.filter(link=None).select_related("record")):
-        with transaction.atomic():
+        with ctx.lease.held():
             _leave_all(ctx, loose)
     links = changes.exclude(link=None).order_by().values_list("link_id", flat=True)
     for ids in chunks(sorted(set(links))):

@@ -234,10 +234,10 @@ def is_approved() -> str:
 
 def rows() -> str:
     """What tells whether any row that a run alters was altered."""
-    from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Match, Member, SyncRun
+    from alumnisync.models import ChangeRecord, Conflict, FieldChange, Link, Match, MatchKey, Member, SyncRun
     from connectors.models import Cursor, RemoteRecord
 
-    kinds = (SyncRun, ChangeRecord, FieldChange, Link, Member, RemoteRecord, Cursor, Conflict, Match)
+    kinds = (SyncRun, ChangeRecord, FieldChange, Link, Member, RemoteRecord, Cursor, Conflict, Match, MatchKey)
     text = "\n".join(str(row) for kind in kinds for row in kind.objects.order_by("pk").values_list())
     return sha256(text.encode()).hexdigest()
 

@@ -14,7 +14,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from alumnisync.engine import points
+from alumnisync.engine import holding, key_index, match, points
 from alumnisync.engine.landing import Landing
 from alumnisync.engine.lease import BEAT, LEASE, Lease, LeaseLost, is_dead
 from alumnisync.engine.run import Busy, finish_approved, run_sync
@@ -194,6 +194,31 @@ def test_an_approved_run_that_lost_its_lease_stores_nothing_more(monkeypatch: py
     at(monkeypatch, points.LET_THROUGH, taken_over(kept))
     with pytest.raises(Busy, match="taken over"):
         finish_approved(approved)
+    assert kept == [rows()]
+
+
+@pytest.mark.parametrize(
+    ("place", "step"), [(key_index, "changed"), (match._Matching, "take"), (holding, "_hold_field")]
+)
+def test_what_comes_after_the_lease_was_lost_between_two_steps_is_not_stored(
+    place: Any, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(guards={"changed": {"floor": 0, "share": 0}})
+    left, _ = world.pair_up()
+    world.go()
+    world.left.alter("person", left, {"last": "Moved"})
+    world.pair_up()
+    kept: list[str] = []
+    go_on = getattr(place, step)
+
+    def late(*args: Any) -> Any:
+        if not kept:
+            taken_over(kept)()
+        return go_on(*args)
+
+    monkeypatch.setattr(place, step, late)
+    with pytest.raises(Busy, match="taken over"):
+        world.run()
     assert kept == [rows()]
 
 
