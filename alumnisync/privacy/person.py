@@ -73,8 +73,8 @@ class Person:
     @cached_property
     def _linked(self) -> Mapping[int, set[int]]:
         """Link → its records; of those who may only join one, none."""
-        certain = Member.objects.exclude(state=Member.State.JOINING)
-        links = certain.filter(record__in=self.keys).values("link")
+        certain = Member.objects.exclude(state=Member.State.JOINING).order_by()
+        links = list(certain.filter(record__in=self.keys).values_list("link", flat=True))
         found: dict[int, set[int]] = defaultdict(set)
         for link, record in certain.filter(link__in=links).values_list("link_id", "record_id"):
             found[link].add(record)
@@ -108,9 +108,10 @@ def _beside(known: set[int]) -> Iterator[int]:
 
 def _linked_with(known: Iterable[int]) -> Iterator[int]:
     """What somebody may join by its keys is not certain."""
-    certain = Member.objects.filter(link__state=Link.State.ACTIVE).exclude(state=Member.State.JOINING)
-    links = certain.filter(record__in=known).values("link")
-    yield from certain.filter(link__in=links).values_list("record_id", flat=True)
+    certain = Member.objects.exclude(state=Member.State.JOINING).order_by()
+    links = certain.filter(link__state=Link.State.ACTIVE, record__in=known)
+    # In two statements: of rows that came a moment ago no database knows how many they are, and joins them badly.
+    yield from certain.filter(link__in=list(links.values_list("link", flat=True))).values_list("record_id", flat=True)
 
 
 def _decided_with(known: Iterable[int]) -> Iterator[int]:
