@@ -14,7 +14,7 @@ from connectors.sandbox.server import StandIn, start
 from tests.alumnisync.alumniq_scene import CONTACT, NAME, AlumniqScene
 from tests.alumnisync.scene import ON_ALUMNI, digits
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 PLATFORM = "platform"
 FIRST, SECOND, THIRD, FOURTH, FIFTH = (f"+1573555010{number}" for number in range(1, 6))
@@ -76,7 +76,6 @@ def beside(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     scene.stop()
 
 
-@pytest.mark.quick(1)
 def test_one_after_the_other_the_last_word_stays(beside: Beside) -> None:
     assert beside.phones() == (FIRST, FIRST)
     beside.told("x1", workphone=SECOND)
@@ -95,7 +94,6 @@ def test_one_after_the_other_the_last_word_stays(beside: Beside) -> None:
     assert set(beside.feed.marked.values()) == {1}
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("order", [(NAME, PLATFORM), (PLATFORM, NAME)], ids=["the feed first", "the platform first"])
 def test_both_at_once_end_in_one_question_that_shows_both(beside: Beside, order: tuple[str, str]) -> None:
     beside.told("x1", workphone=FIRST)

@@ -16,7 +16,7 @@ from tests.alumnisync.alumniq_scene import CONTACT, NAME, AlumniqScene
 from tests.alumnisync.killed import Nursery
 from tests.alumnisync.test_kills import Databases
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 PEOPLE, ROWS = 59, 260
 """More rows than one call acknowledges."""
@@ -84,7 +84,6 @@ AROUND_TELLING = ((points.PUSHED, 1), (points.ACKNOWLEDGED, 1))
 ELSEWHERE = tuple((point, 1) for point in points.ALL if point not in (points.LET_THROUGH, *dict(AROUND_TELLING)))
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("point", "time"), [*AROUND_TELLING, *(pytest.param(*each, marks=pytest.mark.torture) for each in ELSEWHERE)]
 )
@@ -101,7 +100,6 @@ def test_the_next_run_ends_as_if_nothing_had_happened(stage: Stage, point: str, 
     assert (stage.scene.counted(), stage.scene.feed.marked, again["matches"]) == (*before, 5)
 
 
-@pytest.mark.long
 def test_what_is_played(stage: Stage) -> None:
     assert len(stage.whole["handled"]) == ROWS
     assert stage.whole["waiting"] == {"matches": 5, "conflicts": 0, "reviews": 0, "set_aside": 0}

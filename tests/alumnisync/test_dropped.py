@@ -18,7 +18,7 @@ from tests.alumnisync.taken import give_back
 from tests.alumnisync.test_kills import APPROVED_ONLY, FEEDS_ONLY, KEYED, KILLED, PLANNING, UNKEYED, Databases, Stage
 from tests.seeded import SEED, figures
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dropped")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dropped"), pytest.mark.long]
 
 MOMENT, FOR_GOOD = "a moment", "for good"
 QUICK = ((False, points.CHUNK_PLANNED, MOMENT), (False, points.ANSWERED, MOMENT), (True, points.SETTLED, FOR_GOOD))
@@ -54,7 +54,6 @@ def moments() -> list[Any]:
     return [*QUICK, *rest]
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize(("approved", "point", "how"), moments())
 def test_the_database_is_taken_away(stage: Stage, approved: bool, point: str, how: str) -> None:
     stage.set(approved)
@@ -71,7 +70,6 @@ def test_the_database_is_taken_away(stage: Stage, approved: bool, point: str, ho
     stage.check_that_nothing_happened(approved)
 
 
-@pytest.mark.long
 def test_a_run_that_creates_again_blindly_is_noticed(stage: Stage) -> None:
     stage.set(True)
     stage.sync(*stage.arguments(True), code=-9, at=[points.ANSWERED, 1])

@@ -18,7 +18,7 @@ from tests.alumnisync.killed import Nursery
 from tests.alumnisync.scene import Scene
 from tests.alumnisync.taken import connected
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 AGAIN = {points.SENDING: ("second", "last"), points.ANSWERED: ("second", "last"), points.SETTLED: ("last",)}
 """Points that each batch gets to, and which of the later times are played besides the first."""
@@ -176,7 +176,6 @@ def moments() -> list[Any]:
     ]
 
 
-@pytest.mark.quick(3)
 @pytest.mark.parametrize(("stage", "approved", "point", "time"), moments(), indirect=["stage"])
 def test_the_next_run_ends_as_if_nothing_had_happened(stage: Stage, approved: bool, point: str, time: str) -> None:
     whole = stage.outcome(approved)

@@ -18,7 +18,7 @@ from tests.alumnisync.killed import Nursery
 from tests.alumnisync.scene import Scene
 from tests.alumnisync.test_kills import NAME, WAITING, Databases
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 LOOKING = (points.STARTED, points.PAGE_LANDED, points.CHUNK_PLANNED, points.PLANNED)
 PUTTING_BACK = (
@@ -118,7 +118,6 @@ def test_killed_while_it_is_worked_out_it_is_asked_for_again(stage: Stage, point
     assert stage.scene.people() == stage.people
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("point", moments(PUTTING_BACK))
 def test_killed_while_it_puts_back_the_next_run_goes_on_with_it(stage: Stage, point: str) -> None:
     stage.set("shown")

@@ -31,6 +31,7 @@ def alarmed(busy: Stage) -> Stage:
     return busy
 
 
+@pytest.mark.long
 def test_the_pages_have_no_barriers(alarmed: Stage, sign_in: SignIn) -> None:
     for theme, width in LOOKS:
         page = sign_in("ada", theme=theme, width=width)
