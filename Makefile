@@ -14,8 +14,6 @@ ON_BOTH := tests/alumnisync/test_run.py tests/alumnisync/test_landing.py tests/a
     tests/alumnisync/test_two_at_once.py tests/alumnisync/test_dropped.py tests/alumnisync/test_kills_deciding.py \
     tests/alumnisync/test_undo.py tests/alumnisync/test_erasing.py tests/alumnisync/test_erasing_beside.py \
     tests/alumnisync/test_drift_reports.py
-# One more than there are processors: many tests wait for a process or a browser of theirs.
-WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)' 2>/dev/null || echo auto)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test long newer postgres torture bench lint types format migrations
@@ -27,25 +25,25 @@ demo: $(VENV)/installed
 
 # pytest runs last: its closing line is the last one of the whole.
 test: lint types
-	env -u DATABASE_URL $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not long and not torture"
+	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup -m "not long and not torture"
 
 # What every change has to pass as well, and nobody wants to wait for each time: processes that are killed, what goes
 # different ways on PostgreSQL, further cases, long lists, the installation guide.
 long: $(VENV)/installed-dev
-	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n $(WORKERS) -m "django_db and not screens and not torture" $(ON_BOTH)
-	env -u DATABASE_URL $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "long and not torture"
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and not screens and not torture" $(ON_BOTH)
+	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup -m "long and not torture"
 
 # The quick tests under every newer interpreter there is.
 newer: $(NEWER:%=test-on-%)
 
 # Everything that uses a database, on PostgreSQL: before a release, and after a change of a model or a statement.
 postgres: $(VENV)/installed-dev
-	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n $(WORKERS) -m "django_db and not torture"
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -q -n auto -m "django_db and not torture"
 
 # What takes too long to be waited for each time: every moment a run can be killed at, very long lists.
 # Other draws, and more histories: ALUMNISYNC_SEED=7 ALUMNISYNC_TORTURE=100 make torture
 torture: $(VENV)/installed-dev
-	env -u DATABASE_URL $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m torture
+	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto --dist loadgroup -m torture
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -79,7 +77,7 @@ test-on-%:
 
 .PHONY: quick-test
 quick-test: $(VENV)/installed-dev
-	env -u DATABASE_URL $(BIN)/python -m pytest -q -n $(WORKERS) -m 'not slow' -p no:cacheprovider $(QUICK)
+	env -u DATABASE_URL $(BIN)/python -m pytest -q -n auto -m 'not slow' -p no:cacheprovider $(QUICK)
 
 $(VENV)/made:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found. Install Python 3.11 or newer, or say where it is: make PYTHON=/path/to/python3"; exit 1; }

@@ -88,6 +88,7 @@ def answer(port: int, path: str) -> tuple[int, str]:
         connection.close()
 
 
+@pytest.mark.long
 def test_web_serves_the_admin_right_after_migrate(migrated: dict[str, str], tmp_path: Path) -> None:
     port = free_port()
     with running(["web", "--port", str(port), "--workers", "1"], migrated, tmp_path) as process:

@@ -40,6 +40,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     office.scene.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("office", [FEW, pytest.param(MANY, marks=pytest.mark.torture)], indirect=True)
 def test_hostile_records_go_through_everything(
     office: HostileOffice, admin_client: Client, record_property: Callable[[str, Any], None]

@@ -21,7 +21,7 @@ from tests.alumnisync.test_machine import Office
 from tests.alumnisync.test_machine_feed import FeedOffice
 from tests.factories import PAIRS, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 HOME = ({"left": "city", "right": "city", "group": "home"}, {"left": "zip", "right": "zip", "group": "home"})
 Break = Callable[[pytest.MonkeyPatch], None]

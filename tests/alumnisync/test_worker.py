@@ -78,6 +78,7 @@ def test_a_preview_and_its_approval_are_carried_out_by_a_worker(office: Office) 
     assert office.scene.created_twice() == []
 
 
+@pytest.mark.long
 def test_a_sync_starts_by_itself_when_it_is_due(office: Office) -> None:
     office.manage("sync", NAME, codes=(3,))
     office.manage("sync", NAME, "--approve", "1")

@@ -48,6 +48,7 @@ def test_the_pages_have_no_barriers(alarmed: Stage, sign_in: SignIn) -> None:
         assert barriers(page) == []
 
 
+@pytest.mark.long
 def test_a_limit_is_taken_over_and_what_is_held_is_dropped(alarmed: Stage, sign_in: SignIn) -> None:
     page = sign_in("ada")
     page.goto("/admin/mappings/sync/")
